@@ -1,0 +1,2 @@
+Console.WriteLine("sluice");
+return 0;

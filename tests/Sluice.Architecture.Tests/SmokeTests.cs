@@ -1,0 +1,7 @@
+namespace Sluice.Architecture.Tests;
+
+public sealed class SmokeTests
+{
+    [Fact]
+    public void Nothing_Always_Passes() => Assert.True(BitConverter.IsLittleEndian);
+}

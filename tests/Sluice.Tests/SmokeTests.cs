@@ -1,0 +1,7 @@
+namespace Sluice.Tests;
+
+public sealed class SmokeTests
+{
+    [Fact]
+    public void Nothing_Always_Passes() => Assert.True(BitConverter.IsLittleEndian);
+}
