@@ -1,0 +1,128 @@
+namespace Sluice.Compute;
+
+/// <summary>
+/// A device and its operations. Names are mathematics, never a model's or a format's name. Every operation only enqueues,
+/// in order; <see cref="Download{T}"/> and <see cref="Synchronize"/> wait. A backend is used by one thread at a time.
+/// Activations have type <see cref="ActivationType"/> unless said otherwise; outputs may alias inputs only where said.
+/// </summary>
+public interface IBackend : IDisposable
+{
+    /// <summary>What the person who runs the program calls this device, such as <c>cpu</c>.</summary>
+    string Name { get; }
+
+    /// <summary>The type of activations: float32 on the CPU.</summary>
+    DType ActivationType { get; }
+
+    /// <summary>Tokens a block of the key-value cache when nothing else is asked for.</summary>
+    int DefaultBlockSize { get; }
+
+    /// <summary>Memory of the device in bytes, and how much of it is free now.</summary>
+    (long TotalBytes, long AvailableBytes) Memory { get; }
+
+    /// <summary>Zeroed device memory for a tensor, rows contiguous. Owned by the backend.</summary>
+    Tensor Allocate(int rows, int columns, DType type);
+
+    /// <summary>Gives memory of <see cref="Allocate"/> back before the backend is disposed.</summary>
+    void Free(Tensor tensor);
+
+    /// <summary>Memory for a weight matrix that <see cref="UploadRows"/> fills. Storage: float32, float16 or bfloat16.</summary>
+    Weight AllocateWeight(int rows, int columns, DType type);
+
+    /// <summary>
+    /// Fills rows of a weight from row-major host data, converting <paramref name="sourceType"/> to the weight's type.
+    /// Rows may come in any order and in parts, so that fused matrices are filled section by section. May be called from several
+    /// threads at once for different rows.
+    /// </summary>
+    /// <param name="weight">The matrix to fill.</param>
+    /// <param name="firstRow">First row that <paramref name="source"/> holds.</param>
+    /// <param name="source">Whole rows, little-endian.</param>
+    /// <param name="sourceType">Element type of <paramref name="source"/>.</param>
+    void UploadRows(Weight weight, int firstRow, ReadOnlySpan<byte> source, DType sourceType);
+
+    /// <summary>Memory for one layer of the paged cache. Owned by the backend.</summary>
+    KvLayer AllocateKvLayer(int blockCount, int blockSize, int heads, int keyDim, int valueDim, DType type);
+
+    /// <summary>Copies host data into a tensor, in order with the operations. The span may be reused on return.</summary>
+    void Upload<T>(Tensor destination, ReadOnlySpan<T> source)
+        where T : unmanaged;
+
+    /// <summary>Waits for all operations before it and copies a contiguous tensor to the host.</summary>
+    void Download<T>(Tensor source, Span<T> destination)
+        where T : unmanaged;
+
+    /// <summary>Waits until all operations are done.</summary>
+    void Synchronize();
+
+    /// <summary>
+    /// Token ids of a batch with the ids that are still on the device filled in: where <paramref name="tokenIds"/> holds a
+    /// negative value <c>-1 - slot</c>, the id is <paramref name="lastSampled"/>[slot].
+    /// </summary>
+    /// <param name="tokenIds">int32 [1, tokens], changed in place.</param>
+    /// <param name="lastSampled">int32 [1, slots].</param>
+    void ResolveTokenIds(Tensor tokenIds, Tensor lastSampled);
+
+    /// <summary>output[t] = table[tokenIds[t]] * scale.</summary>
+    void Embedding(Tensor output, Weight table, Tensor tokenIds, float scale);
+
+    /// <summary>
+    /// Root mean square norm of each row of <c>groups</c> equal parts of the columns:
+    /// y = x / sqrt(mean(x^2) + epsilon) * (gain + gainOffset). Output may alias input.
+    /// </summary>
+    /// <param name="output">[tokens, groups * width].</param>
+    /// <param name="input">[tokens, groups * width]; rows may be strided.</param>
+    /// <param name="gain">float32 [1, width].</param>
+    /// <param name="epsilon">Added to the mean square.</param>
+    /// <param name="gainOffset">1 for models that store gain - 1, else 0.</param>
+    void RmsNorm(Tensor output, Tensor input, Tensor gain, float epsilon, float gainOffset);
+
+    /// <summary>residual += input; output = RmsNorm(residual).</summary>
+    void AddRmsNorm(Tensor output, Tensor residual, Tensor input, Tensor gain, float epsilon, float gainOffset);
+
+    /// <summary>accumulator += input.</summary>
+    void Add(Tensor accumulator, Tensor input);
+
+    /// <summary>
+    /// output = input * weight^T (+ bias). On the CPU each output element is one fused multiply-add chain over k = 0, 1, 2 ...,
+    /// whatever the batch, so that rows do not depend on each other by a single bit.
+    /// </summary>
+    /// <param name="output">[tokens, outFeatures]; float32 for logits, else the activation type.</param>
+    /// <param name="input">[tokens, inFeatures]; rows may be strided.</param>
+    /// <param name="weight">[outFeatures, inFeatures].</param>
+    /// <param name="bias">float32 [1, outFeatures], or none. The chain starts at zero; the bias is added last.</param>
+    void Linear(Tensor output, Tensor input, Weight weight, Tensor? bias);
+
+    /// <summary>
+    /// Rotates the leading <see cref="RotaryTable.RotaryDim"/> elements of each head in place, element i with element
+    /// i + rotaryDim / 2 (the half-split form of released checkpoints).
+    /// </summary>
+    /// <param name="heads">[tokens, heads * headDim]; rows may be strided.</param>
+    /// <param name="headDim">Elements of a head.</param>
+    /// <param name="positions">int32 [1, tokens].</param>
+    /// <param name="table">Cosines and sines by position.</param>
+    void Rotate(Tensor heads, int headDim, Tensor positions, RotaryTable table);
+
+    /// <summary>Writes keys and values of this step's tokens into their slots.</summary>
+    void WriteKv(KvLayer layer, Tensor keys, Tensor values, Tensor slots);
+
+    /// <summary>
+    /// Causal attention of a mixed batch (prefill chunks and decodes) over the paged cache, read in place through the block tables.
+    /// </summary>
+    /// <param name="output">[tokens, heads * valueDim].</param>
+    /// <param name="queries">[tokens, heads * headDim]; rows may be strided.</param>
+    /// <param name="layer">The cache with this step's keys and values already written.</param>
+    /// <param name="plan">Rows, contexts and block tables.</param>
+    /// <param name="shape">Heads, scale, window, cap.</param>
+    void PagedAttention(Tensor output, Tensor queries, KvLayer layer, AttentionPlan plan, AttentionShape shape);
+
+    /// <summary>output = f(gateUp[:, :width]) * gateUp[:, width:].</summary>
+    /// <param name="output">[tokens, width].</param>
+    /// <param name="gateUp">[tokens, 2 * width].</param>
+    /// <param name="activation">f.</param>
+    void GatedActivation(Tensor output, Tensor gateUp, Activation activation);
+
+    /// <summary>output[i] = input[rows[i]].</summary>
+    void GatherRows(Tensor output, Tensor input, Tensor rows);
+
+    /// <summary>x = cap * tanh(x / cap) in place.</summary>
+    void SoftCap(Tensor values, float cap);
+}

@@ -1,0 +1,9 @@
+namespace Sluice.Compute;
+
+/// <summary>
+/// Cosines and sines of a rotary embedding for every position, with the attention factor of YaRN and its like multiplied in.
+/// </summary>
+/// <param name="Cosines">float32 [positions, rotaryDim / 2].</param>
+/// <param name="Sines">float32 [positions, rotaryDim / 2].</param>
+/// <param name="RotaryDim">Leading elements of a head that are rotated; the rest pass through.</param>
+public readonly record struct RotaryTable(Tensor Cosines, Tensor Sines, int RotaryDim);

@@ -1,0 +1,33 @@
+namespace Sluice.Compute;
+
+/// <summary>
+/// The matrix of a linear layer or an embedding table, <c>[outFeatures, inFeatures]</c>, in the storage format and the
+/// physical layout that its backend prefers. Models and layers never look inside: formats live behind this type.
+/// Created by <see cref="IBackend.AllocateWeight"/>, filled by <see cref="IBackend.UploadRows"/>, used by
+/// <see cref="IBackend.Linear"/> and <see cref="IBackend.Embedding"/>.
+/// </summary>
+public sealed class Weight
+{
+    internal Weight(int rows, int columns, DType type, nint address, long sizeBytes)
+    {
+        Rows = rows;
+        Columns = columns;
+        Type = type;
+        Address = address;
+        SizeBytes = sizeBytes;
+    }
+
+    /// <summary>Output features.</summary>
+    public int Rows { get; }
+
+    /// <summary>Input features.</summary>
+    public int Columns { get; }
+
+    /// <summary>The type in which elements are stored; they are widened in registers.</summary>
+    public DType Type { get; }
+
+    /// <summary>Device memory that the weight takes, padding included.</summary>
+    public long SizeBytes { get; }
+
+    internal nint Address { get; }
+}
