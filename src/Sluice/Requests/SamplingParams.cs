@@ -66,5 +66,13 @@ public sealed record SamplingParams
     public int? PromptLogprobs { get; init; }
 
     /// <summary>True when the most likely token is always chosen.</summary>
-    public bool IsGreedy => Temperature < 1e-5f;
+    public bool IsGreedy => Temperature < SamplingRules.GreedyTemperature;
+
+    /// <summary>Checks every field against its range, each list against its size, and token ids against the vocabulary.</summary>
+    /// <param name="vocabularySize">Token ids lie below it.</param>
+    /// <param name="maxModelLen">Longest prompt and completion together, in tokens.</param>
+    /// <param name="maxLogprobs">Most logprobs a token; -1 for the whole vocabulary.</param>
+    /// <exception cref="RequestValidationException">Names the first field that is wrong.</exception>
+    public void Validate(int vocabularySize, int maxModelLen, int maxLogprobs) =>
+        SamplingRules.Check(this, vocabularySize, maxModelLen, maxLogprobs);
 }
