@@ -2,7 +2,7 @@ using Sluice.Compute;
 
 namespace Sluice.Models;
 
-/// <summary>What config.json says of a model, in one dialect, checked.</summary>
+/// <summary>What config.json says of a model, in one dialect, checked. Made by <see cref="ModelConfigReader"/>.</summary>
 internal sealed record ModelConfig
 {
     /// <summary>architectures[0], such as <c>LlamaForCausalLM</c>.</summary>
@@ -34,9 +34,25 @@ internal sealed record ModelConfig
     /// <summary>Biases on the query, key and value projections.</summary>
     public bool AttentionBias { get; init; }
 
+    /// <summary>A bias on the projection after attention.</summary>
+    public bool AttentionOutputBias { get; init; }
+
+    /// <summary>Biases on the feed-forward projections.</summary>
+    public bool MlpBias { get; init; }
+
+    /// <summary>Factor of the dot products of queries and keys.</summary>
+    public required float AttentionScale { get; init; }
+
+    /// <summary>Attention scores are capped at this by tanh; 0 for none.</summary>
+    public float AttentionSoftCap { get; init; }
+
+    /// <summary>Logits are capped at this by tanh; 0 for none.</summary>
+    public float LogitSoftCap { get; init; }
+
     /// <summary>Type that the checkpoint's weights are stored in.</summary>
     public DType StoredType { get; init; } = DType.BFloat16;
 
+    /// <summary>Ids that end a sequence: those of config.json and of generation_config.json.</summary>
     public IReadOnlyList<int> EosTokenIds { get; init; } = [];
 
     public int? BosTokenId { get; init; }
@@ -45,18 +61,12 @@ internal sealed record ModelConfig
 
     /// <summary>Window and rotary parameters of each layer.</summary>
     public required IReadOnlyList<LayerConfig> Layers { get; init; }
+
+    /// <summary>Key and value bytes that one token takes in all layers together.</summary>
+    public long KvBytesPerToken(DType kvType) => 2L * LayerCount * KvHeads * HeadDim * kvType.SizeBytes();
 }
 
 /// <summary>What differs from layer to layer.</summary>
 /// <param name="Window">Sliding window in tokens; 0 for full attention.</param>
 /// <param name="Rope">Rotary parameters.</param>
 internal sealed record LayerConfig(int Window, RopeParameters Rope);
-
-/// <summary>Rotary parameters in the one form that both dialects of config.json are read into.</summary>
-internal sealed record RopeParameters
-{
-    /// <summary><c>default</c>, <c>linear</c>, <c>dynamic</c>, <c>llama3</c>, <c>yarn</c> or <c>longrope</c>.</summary>
-    public string Type { get; init; } = "default";
-
-    public double Theta { get; init; } = 10_000;
-}

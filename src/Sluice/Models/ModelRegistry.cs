@@ -1,0 +1,44 @@
+namespace Sluice.Models;
+
+/// <summary>The architectures that can be served, by the name in config.json.</summary>
+internal static class ModelRegistry
+{
+    private static readonly Dictionary<string, ModelFamily> Families = new(StringComparer.Ordinal)
+    {
+        ["Gemma2ForCausalLM"] = Gemma2.Family,
+        ["Gemma3ForCausalLM"] = Gemma3.Family,
+        ["Gemma3ForConditionalGeneration"] = Gemma3.LanguagePart,
+        ["GemmaForCausalLM"] = Gemma.Family,
+        ["LlamaForCausalLM"] = Llama.Family,
+        ["MistralForCausalLM"] = Mistral.Family,
+        ["Olmo2ForCausalLM"] = Olmo2.Family,
+        ["Phi3ForCausalLM"] = Phi3.Family,
+        ["Qwen2ForCausalLM"] = Qwen2.Family,
+        ["Qwen3ForCausalLM"] = Qwen3.Family,
+    };
+
+    // Known, so that the answer is "not yet" and not "never heard of it".
+    private static readonly string[] NotYet =
+    [
+        "DeepseekV2ForCausalLM", "DeepseekV3ForCausalLM", "Glm4MoeForCausalLM", "GptOssForCausalLM", "MixtralForCausalLM",
+        "Qwen3MoeForCausalLM",
+    ];
+
+    /// <summary>Supported architectures in alphabetical order.</summary>
+    public static IReadOnlyList<string> Architectures { get; } = [.. Families.Keys.Order(StringComparer.Ordinal)];
+
+    /// <param name="architecture">architectures[0] of config.json.</param>
+    /// <param name="path">The file, for errors.</param>
+    public static ModelFamily Find(string architecture, string path)
+    {
+        if (Families.TryGetValue(architecture, out ModelFamily? family))
+        {
+            return family;
+        }
+
+        string supported = string.Join(", ", Architectures);
+        throw new UserErrorException(NotYet.Contains(architecture)
+            ? $"{path}: architecture {architecture} is not supported yet; supported are {supported}"
+            : $"{path}: architecture \"{architecture}\" is unknown; supported are {supported}");
+    }
+}

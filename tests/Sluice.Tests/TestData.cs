@@ -1,0 +1,69 @@
+using System.IO.Compression;
+
+namespace Sluice.Tests;
+
+/// <summary>Where tests find their data: the repository's own, and the shared folder beside it where there is one.</summary>
+internal static class TestData
+{
+    /// <summary>The root of the repository.</summary>
+    public static string RepositoryRoot { get; } = FindRoot();
+
+    /// <summary>The dense reference models: one for each variant of a supported architecture.</summary>
+    public static TheoryData<string> DenseReferenceModels { get; } =
+    [
+        "llama", "llama-hd128", "llama-tied-bias", "mistral-swa", "qwen2", "qwen2-yarn", "qwen3", "gemma2", "gemma3", "phi3", "olmo2",
+    ];
+
+    /// <summary>The bundled model.</summary>
+    public static string Storyteller => Path.Combine(RepositoryRoot, "models", "storyteller-7m");
+
+    /// <summary>A file or folder in tests/data.</summary>
+    public static string PathOf(params string[] parts) => Path.Combine([RepositoryRoot, "tests", "data", .. parts]);
+
+    /// <summary>A folder of the shared data outside of the repository, or null where there is none; skip the test then.</summary>
+    public static string? Shared(params string[] parts)
+    {
+        string path = Path.Combine([RepositoryRoot, "..", "shared", .. parts]);
+        return Directory.Exists(path) || File.Exists(path) ? path : null;
+    }
+
+    /// <summary>A folder with config.json, weights and expected.json; unpacked once from tests/data/reference-models.</summary>
+    public static string ReferenceModel(string name)
+    {
+        string archive = PathOf("reference-models", name + ".zip");
+        var file = new FileInfo(archive);
+        string parent = Path.Combine(Path.GetTempPath(), "sluice-test-data");
+        string folder = Path.Combine(parent, $"{name}-{file.Length}-{file.LastWriteTimeUtc.Ticks:x}");
+        if (Directory.Exists(folder))
+        {
+            return folder;
+        }
+
+        // Several test processes may do this at once: unpack aside, then rename; whoever comes second uses the first one's.
+        string aside = Path.Combine(parent, $"{name}-{Guid.NewGuid():n}");
+        ZipFile.ExtractToDirectory(archive, aside);
+        try
+        {
+            Directory.Move(aside, folder);
+        }
+        catch (IOException) when (Directory.Exists(folder))
+        {
+            Directory.Delete(aside, recursive: true);
+        }
+
+        return folder;
+    }
+
+    private static string FindRoot()
+    {
+        for (DirectoryInfo? folder = new(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        {
+            if (File.Exists(Path.Combine(folder.FullName, "Sluice.slnx")))
+            {
+                return folder.FullName;
+            }
+        }
+
+        throw new InvalidOperationException($"No Sluice.slnx above {AppContext.BaseDirectory}");
+    }
+}
