@@ -1,3 +1,5 @@
+using Sluice.Compute.Ops.Sampling;
+
 namespace Sluice.Compute;
 
 /// <summary>
@@ -125,4 +127,42 @@ public interface IBackend : IDisposable
 
     /// <summary>x = cap * tanh(x / cap) in place.</summary>
     void SoftCap(Tensor values, float cap);
+
+    /// <summary>
+    /// Changes each row of logits before a token is chosen, in this order: tokens outside the row's mask get negative
+    /// infinity, edits are added, then penalties: the repetition penalty divides positive and multiplies other logits of tokens in
+    /// the prompt or the output, frequency and presence are subtracted for tokens in the output.
+    /// </summary>
+    /// <param name="logits">float32 [rows, vocabulary], changed in place.</param>
+    /// <param name="rows">A <see cref="LogitRow"/> for each row: int32 [rows, <see cref="LogitRow.Words"/>].</param>
+    /// <param name="masks">int32 [masks, vocabulary / 32 rounded up]: bit t % 32 of word t / 32 keeps token t. May be empty.</param>
+    /// <param name="edits"><see cref="LogitEdit"/>s: int32 [edits, <see cref="LogitEdit.Words"/>]. May be empty.</param>
+    /// <param name="counts"><see cref="TokenCount"/>s: int32 [sequences, vocabulary]. May be empty.</param>
+    void AdjustLogits(Tensor logits, Tensor rows, Tensor masks, Tensor edits, Tensor counts);
+
+    /// <summary>
+    /// Chooses a token for each row: the most likely one (the lowest id of equals), or by chance after temperature, min-p, top-k
+    /// and top-p, in this order; equals count in the order of their ids. The random number is a pure function of the row's seed and
+    /// counter, so that a choice does not depend on the batch.
+    /// </summary>
+    /// <param name="tokenIds">
+    /// int32 [1, rows]: the tokens; <see cref="SamplingRow.NotFinite"/> or <see cref="SamplingRow.NothingPossible"/> for a row
+    /// without one.
+    /// </param>
+    /// <param name="logits">float32 [rows, vocabulary]; not changed.</param>
+    /// <param name="rows">A <see cref="SamplingRow"/> for each row: int32 [rows, <see cref="SamplingRow.Words"/>].</param>
+    /// <param name="lastSampled">int32 [1, slots]: the row's token goes to its slot; 0 for a row without one.</param>
+    /// <param name="counts">int32 [sequences, vocabulary]: the row's token is counted as generated. May be empty.</param>
+    void SampleTokens(Tensor tokenIds, Tensor logits, Tensor rows, Tensor lastSampled, Tensor counts);
+
+    /// <summary>
+    /// The log-softmax of each row at a given token and at the most likely ones, in falling order, equals by the lower id. Nothing is
+    /// written for a row whose token is negative; NaN where logits are not finite.
+    /// </summary>
+    /// <param name="ids">int32 [rows, 1 + top]: the given token first.</param>
+    /// <param name="logprobs">float32 [rows, 1 + top].</param>
+    /// <param name="ranks">int32 [1, rows]: how many tokens are at least as likely as the given one.</param>
+    /// <param name="logits">float32 [rows, vocabulary]; not changed.</param>
+    /// <param name="tokenIds">int32 [1, rows].</param>
+    void TopLogprobs(Tensor ids, Tensor logprobs, Tensor ranks, Tensor logits, Tensor tokenIds);
 }
