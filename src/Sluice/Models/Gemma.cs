@@ -5,9 +5,12 @@ namespace Sluice.Models;
 /// <summary>Gemma (the first): Llama's layers with gain - 1 stored, scaled embeddings and a gelu gate.</summary>
 internal static class Gemma
 {
+    private const float GainOffset = 1;
+
     public static ModelFamily Family { get; } = new()
     {
         Configure = Configure,
+        Create = CreateModel,
         Defaults = """{"tie_word_embeddings": true, "hidden_act": "gelu_pytorch_tanh"}""",
     };
 
@@ -19,4 +22,18 @@ internal static class Gemma
         AttentionOutputBias = source.Flag("attention_bias") ?? false,
         Layers = LayerConfigReader.Read(source, config.LayerCount, static _ => false),
     };
+
+    private static PreNormDecoder CreateModel(ModelBuilder builder) =>
+        new(builder, CreateLayer, embeddingScale: MathF.Sqrt(builder.Config.HiddenSize), gainOffset: GainOffset);
+
+    private static PreNormLayer CreateLayer(ModelBuilder builder, int index)
+    {
+        string prefix = $"model.layers.{index}.";
+        int hiddenSize = builder.Config.HiddenSize;
+        return new PreNormLayer(
+            builder.Norm(prefix + "input_layernorm", hiddenSize, GainOffset),
+            LayerParts.Attention(builder, prefix, index),
+            builder.Norm(prefix + "post_attention_layernorm", hiddenSize, GainOffset),
+            LayerParts.GatedMlp(builder, prefix));
+    }
 }

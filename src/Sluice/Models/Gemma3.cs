@@ -1,3 +1,5 @@
+using Sluice.Layers;
+
 namespace Sluice.Models;
 
 /// <summary>
@@ -19,12 +21,13 @@ internal static class Gemma3
     public static ModelFamily Family { get; } = new()
     {
         Configure = Configure,
+        Create = static builder => CreateModel(builder, "model."),
         Defaults = Defaults,
         PositionsIncludeScaling = true,
     };
 
     /// <summary>The language part of the image-and-text checkpoints; image weights are not used.</summary>
-    public static ModelFamily LanguagePart { get; } = Family with { };
+    public static ModelFamily LanguagePart { get; } = Family with { Create = static builder => CreateModel(builder, "language_model.model.") };
 
     private static ModelConfig Configure(ConfigObject source, ModelConfig config) => config with
     {
@@ -49,5 +52,23 @@ internal static class Gemma3
         // The older dialect: rope_theta and rope_scaling are those of the full layers.
         var local = new RopeParameters { Theta = source.Positive("rope_local_base_freq") ?? 10_000 };
         return [.. layers.Select(layer => layer.Window > 0 ? layer with { Rope = local } : layer)];
+    }
+
+    private static SandwichNormDecoder CreateModel(ModelBuilder builder, string modelPrefix) =>
+        new(builder, modelPrefix, (layerBuilder, index) => CreateLayer(layerBuilder, $"{modelPrefix}layers.{index}.", index));
+
+    private static SandwichNormLayer CreateLayer(ModelBuilder builder, string prefix, int index)
+    {
+        const float offset = SandwichNormDecoder.GainOffset;
+        int hiddenSize = builder.Config.HiddenSize;
+        Norm queryNorm = builder.Norm(prefix + "self_attn.q_norm", builder.Config.HeadDim, offset);
+        Norm keyNorm = builder.Norm(prefix + "self_attn.k_norm", builder.Config.HeadDim, offset);
+        return new SandwichNormLayer(
+            builder.Norm(prefix + "input_layernorm", hiddenSize, offset),
+            LayerParts.Attention(builder, prefix, index, queryNorm, keyNorm),
+            builder.Norm(prefix + "post_attention_layernorm", hiddenSize, offset),
+            builder.Norm(prefix + "pre_feedforward_layernorm", hiddenSize, offset),
+            LayerParts.GatedMlp(builder, prefix),
+            builder.Norm(prefix + "post_feedforward_layernorm", hiddenSize, offset));
     }
 }

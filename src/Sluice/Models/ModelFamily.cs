@@ -6,6 +6,9 @@ internal sealed record ModelFamily
     /// <summary>Adds to the configuration what only this family reads or fixes: layers, biases, scales.</summary>
     public required Func<ConfigObject, ModelConfig, ModelConfig> Configure { get; init; }
 
+    /// <summary>Makes the model from its configuration: asks the builder for every tensor by name and shape.</summary>
+    public required Func<ModelBuilder, ICausalLm> Create { get; init; }
+
     /// <summary>A JSON object with the values that the family's published configurations leave out.</summary>
     public string Defaults { get; init; } = "{}";
 

@@ -1,0 +1,27 @@
+using Sluice.Compute;
+
+namespace Sluice.Layers;
+
+/// <summary>
+/// What a decoder computes in: allocated once for the largest batch, shared by all layers, cut to the step's tokens.
+/// </summary>
+/// <param name="Residual">The stream that layers add to: [tokens, hiddenSize].</param>
+/// <param name="Normed">Input of attention, feed-forward and output projection: [tokens, hiddenSize].</param>
+/// <param name="Projected">Output of attention and feed-forward: [tokens, hiddenSize].</param>
+/// <param name="QueryKeyValue">[tokens, (heads + 2 * kvHeads) * headDim].</param>
+/// <param name="Attended">[tokens, heads * headDim].</param>
+/// <param name="GateUp">[tokens, 2 * intermediateSize].</param>
+/// <param name="Gated">[tokens, intermediateSize].</param>
+internal readonly record struct DecoderBuffers(
+    Tensor Residual, Tensor Normed, Tensor Projected, Tensor QueryKeyValue, Tensor Attended, Tensor GateUp, Tensor Gated)
+{
+    /// <summary>The first <paramref name="tokenCount"/> rows of all.</summary>
+    public DecoderBuffers Slice(int tokenCount) => new(
+        Residual.SliceRows(0, tokenCount),
+        Normed.SliceRows(0, tokenCount),
+        Projected.SliceRows(0, tokenCount),
+        QueryKeyValue.SliceRows(0, tokenCount),
+        Attended.SliceRows(0, tokenCount),
+        GateUp.SliceRows(0, tokenCount),
+        Gated.SliceRows(0, tokenCount));
+}

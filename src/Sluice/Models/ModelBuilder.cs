@@ -1,0 +1,191 @@
+using System.Runtime.InteropServices;
+using Sluice.Compute;
+using Sluice.Layers;
+using Sluice.Weights;
+
+namespace Sluice.Models;
+
+/// <summary>
+/// What a model's constructor asks for its weights, tables and buffers. It either loads them, or (without a device) only adds
+/// up their sizes: the plan and the loaded model are the same code. Weights are noted here and read afterwards, all in parallel.
+/// </summary>
+internal sealed class ModelBuilder
+{
+    private readonly IBackend? _backend;
+    private readonly ICheckpoint? _checkpoint;
+    private readonly WeightLoader? _loader;
+    private readonly DType? _weightType;
+    private readonly DType _activationType;
+    private readonly Dictionary<(RopeParameters Rope, int RotaryDim), RotaryTable> _rotaryTables = [];
+
+    private ModelBuilder(
+        ModelConfig config, BuildLimits limits, DType? weightType, DType activationType, IBackend? backend, ICheckpoint? checkpoint)
+    {
+        Config = config;
+        Limits = limits;
+        _weightType = weightType;
+        _activationType = activationType;
+        _backend = backend;
+        _checkpoint = checkpoint;
+        _loader = backend is not null && checkpoint is not null ? new WeightLoader(backend, checkpoint) : null;
+    }
+
+    /// <summary>A builder that allocates, and notes what to read.</summary>
+    public static ModelBuilder ForLoading(ModelConfig config, BuildLimits limits, DType? weightType, IBackend backend, ICheckpoint checkpoint) =>
+        new(config, limits, weightType, backend.ActivationType, backend, checkpoint);
+
+    /// <summary>A builder that allocates nothing. With a checkpoint it checks all tensors and takes their types from it.</summary>
+    public static ModelBuilder ForPlanning(
+        ModelConfig config, BuildLimits limits, DType? weightType, DType activationType, ICheckpoint? checkpoint) =>
+        new(config, limits, weightType, activationType, null, checkpoint);
+
+    public ModelConfig Config { get; }
+
+    public BuildLimits Limits { get; }
+
+    /// <summary>The device. Models keep it for their forward pass and call nothing on it before; a planned model is never run.</summary>
+    public IBackend Backend => _backend!;
+
+    /// <summary>Bytes of all weights, norms and biases.</summary>
+    public long WeightBytes { get; private set; }
+
+    /// <summary>Bytes of activation buffers and rotary tables.</summary>
+    public long WorkspaceBytes { get; private set; }
+
+    /// <summary>Reads everything that the model asked for.</summary>
+    public void LoadWeights(IProgress<LoadProgress>? progress, CancellationToken cancellation) => _loader?.Load(progress, cancellation);
+
+    /// <summary>A projection; tensors are <c>name.weight</c> and, with a bias, <c>name.bias</c>.</summary>
+    public Linear Linear(string name, int rows, int columns, bool bias) => Linear(columns, bias, (name, rows));
+
+    /// <summary>Several projections of one input in one matrix, in the order given.</summary>
+    public Linear Linear(int columns, bool bias, params ReadOnlySpan<(string Name, int Rows)> parts)
+    {
+        Weight weight = Matrix(columns, parts);
+        return new Linear(weight, bias ? Bias(parts) : null);
+    }
+
+    /// <summary>A norm whose gain is the tensor <c>name.weight</c>.</summary>
+    public Norm Norm(string name, int width, float gainOffset = 0) =>
+        new(Vector(width, (name + ".weight", width)), Config.RmsNormEpsilon, gainOffset);
+
+    /// <summary>A matrix by its full tensor name.</summary>
+    public Weight Matrix(string name, int rows, int columns)
+    {
+        CheckpointTensor? tensor = _checkpoint?.Find(name, [rows, columns]);
+        Weight weight = AllocateWeight(rows, columns, StorageType(tensor?.Type));
+        NotePart(tensor, weight, 0, rows);
+        return weight;
+    }
+
+    /// <summary>Buffer for activations of the largest batch: [maxBatchedTokens, columns].</summary>
+    public Tensor Buffer(int columns)
+    {
+        WorkspaceBytes += (long)Limits.MaxBatchedTokens * columns * _activationType.SizeBytes();
+        return _backend?.Allocate(Limits.MaxBatchedTokens, columns, _activationType)
+            ?? new Tensor(0, _activationType, Limits.MaxBatchedTokens, columns);
+    }
+
+    /// <summary>Cosines and sines; layers with equal parameters share them.</summary>
+    public RotaryTable Rotary(RopeParameters rope, int headDim)
+    {
+        int rotaryDim = rope.RotaryDim(headDim);
+        ref RotaryTable table = ref CollectionsMarshal.GetValueRefOrAddDefault(_rotaryTables, (rope, rotaryDim), out bool exists);
+        if (!exists)
+        {
+            WorkspaceBytes += RotaryEmbedding.TableBytes(rotaryDim, Limits.PositionCount);
+            table = _backend is null ? default : RotaryEmbedding.CreateTable(_backend, rope, rotaryDim, Limits.PositionCount);
+        }
+
+        return table;
+    }
+
+    private Weight Matrix(int columns, ReadOnlySpan<(string Name, int Rows)> parts)
+    {
+        var tensors = new CheckpointTensor?[parts.Length];
+        int rows = 0;
+        DType? stored = null;
+        for (int i = 0; i < parts.Length; i++)
+        {
+            tensors[i] = _checkpoint?.Find(parts[i].Name + ".weight", [parts[i].Rows, columns]);
+            rows += parts[i].Rows;
+            // Parts of one matrix share a type; where the file mixes them, the one that holds all values exactly.
+            stored = stored is null || stored == tensors[i]?.Type ? tensors[i]?.Type : DType.Float32;
+        }
+
+        Weight weight = AllocateWeight(rows, columns, StorageType(stored));
+        int firstRow = 0;
+        for (int i = 0; i < parts.Length; i++)
+        {
+            NotePart(tensors[i], weight, firstRow, parts[i].Rows);
+            firstRow += parts[i].Rows;
+        }
+
+        return weight;
+    }
+
+    private Tensor Bias(ReadOnlySpan<(string Name, int Rows)> parts)
+    {
+        var names = new (string Name, int Length)[parts.Length];
+        int length = 0;
+        for (int i = 0; i < parts.Length; i++)
+        {
+            names[i] = (parts[i].Name + ".bias", parts[i].Rows);
+            length += parts[i].Rows;
+        }
+
+        return Vector(length, names);
+    }
+
+    // Vectors are small and read at once, by the thread that builds: uploads of tensors are in order with it.
+    private Tensor Vector(int length, params ReadOnlySpan<(string Name, int Length)> parts)
+    {
+        WeightBytes += (long)length * sizeof(float);
+        float[] values = new float[length];
+        int first = 0;
+        foreach ((string name, int partLength) in parts)
+        {
+            CheckpointTensor? tensor = _checkpoint?.Find(name, [partLength]);
+            if (tensor is not null && _backend is not null)
+            {
+                byte[] bytes = new byte[tensor.SizeBytes];
+                _checkpoint!.Read(tensor, 0, bytes);
+                FloatDecoder.Decode(bytes, tensor.Type, values.AsSpan(first, partLength));
+            }
+
+            first += partLength;
+        }
+
+        if (_backend is null)
+        {
+            return new Tensor(0, DType.Float32, 1, length);
+        }
+
+        Tensor vector = _backend.Allocate(1, length, DType.Float32);
+        _backend.Upload<float>(vector, values);
+        return vector;
+    }
+
+    private DType StorageType(DType? stored) => _weightType ?? stored ?? Config.StoredType;
+
+    private Weight AllocateWeight(int rows, int columns, DType type)
+    {
+        Weight weight = _backend?.AllocateWeight(rows, columns, type)
+            ?? new Weight(rows, columns, type, 0, (long)rows * columns * type.SizeBytes());
+        WeightBytes += weight.SizeBytes;
+        return weight;
+    }
+
+    private void NotePart(CheckpointTensor? tensor, Weight weight, int firstRow, int rows)
+    {
+        if (tensor is not null)
+        {
+            _loader?.Add(tensor, weight, firstRow, rows);
+        }
+    }
+}
+
+/// <summary>How much a model is built for.</summary>
+/// <param name="MaxBatchedTokens">Most tokens of one forward pass.</param>
+/// <param name="PositionCount">Longest context.</param>
+internal readonly record struct BuildLimits(int MaxBatchedTokens, int PositionCount);
