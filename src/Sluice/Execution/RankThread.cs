@@ -1,0 +1,119 @@
+using System.Diagnostics;
+
+namespace Sluice.Execution;
+
+/// <summary>
+/// The thread that owns the device: the backend, the model, the cache and the sampler are touched by nobody else. Runs
+/// steps in the order in which they were handed over, so a block that a later step reuses is never read by an earlier one.
+/// Parks when it has nothing to do.
+/// </summary>
+internal sealed class RankThread : IDisposable
+{
+    private readonly IStepRunner _runner;
+    private readonly Action _completed;
+    private readonly Thread _thread;
+    private readonly object _gate = new();
+    private readonly Queue<EngineStep> _queued = new(2);
+    private readonly Queue<EngineStep> _done = new(2);
+    private bool _stopping;
+
+    /// <param name="runner">Owned from now on.</param>
+    /// <param name="completed">Called on the rank thread after each step; must not block.</param>
+    public RankThread(IStepRunner runner, Action completed)
+    {
+        _runner = runner;
+        _completed = completed;
+        _thread = new Thread(Run) { IsBackground = true, Name = "sluice rank 0" };
+        _thread.Start();
+    }
+
+    /// <summary>Hands a step over.</summary>
+    public void Enqueue(EngineStep step)
+    {
+        lock (_gate)
+        {
+            _queued.Enqueue(step);
+            Monitor.Pulse(_gate);
+        }
+    }
+
+    /// <summary>The oldest step that is done.</summary>
+    public bool TryTake([System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out EngineStep? step)
+    {
+        lock (_gate)
+        {
+            return _done.TryDequeue(out step);
+        }
+    }
+
+    /// <summary>Waits for the step that runs, drops the queued ones and disposes the runner.</summary>
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            _stopping = true;
+            Monitor.Pulse(_gate);
+        }
+
+        _thread.Join();
+    }
+
+    private void Run()
+    {
+        while (Next() is EngineStep step)
+        {
+            Execute(step);
+            lock (_gate)
+            {
+                _done.Enqueue(step);
+            }
+
+            _completed();
+        }
+
+        _runner.Dispose();
+    }
+
+    private EngineStep? Next()
+    {
+        lock (_gate)
+        {
+            while (_queued.Count == 0 && !_stopping)
+            {
+                Monitor.Wait(_gate);
+            }
+
+            return _stopping ? null : _queued.Dequeue();
+        }
+    }
+
+    private void Execute(EngineStep step)
+    {
+        long start = Stopwatch.GetTimestamp();
+        step.Result.Clear(step.Plan.SequenceCount);
+        try
+        {
+            _runner.Run(step.Plan, step.Result);
+        }
+        catch (Exception fault)
+        {
+            step.Result.Fault = fault;
+            step.Result.IsBackendBroken = !Survives();
+        }
+
+        step.Result.Elapsed = Stopwatch.GetElapsedTime(start);
+    }
+
+    private bool Survives()
+    {
+        try
+        {
+            _runner.Probe();
+            return true;
+        }
+        catch (Exception)
+        {
+            return false;
+        }
+    }
+}

@@ -1,0 +1,102 @@
+using Sluice.Execution;
+using Sluice.Requests;
+using Sluice.Scheduling;
+
+namespace Sluice.Tests.Execution;
+
+/// <summary>
+/// Runs <see cref="EchoModel"/> over a paged cache of states: a row reads the state of the position before it through the block table
+/// and writes its own into its slot. A wrong table, a block reused too early or a false prefix hit changes the answer.
+/// </summary>
+internal sealed class EchoRunner(int blockCount, int blockSize, int maxSequences) : IStepRunner
+{
+    private readonly ulong[] _cache = new ulong[blockCount * blockSize];
+    private readonly SlotState?[] _slots = new SlotState?[maxSequences];
+    private readonly int[] _lastSampled = new int[maxSequences];
+
+    /// <summary>Called before each step, on the rank thread: may wait or throw.</summary>
+    public Action<BatchPlan>? BeforeStep { get; set; }
+
+    /// <summary>Error of an item, given its plan and number.</summary>
+    public Func<BatchPlan, int, string?>? ItemError { get; set; }
+
+    public bool IsDeviceBroken { get; set; }
+
+    public bool IsDisposed { get; private set; }
+
+    public long StepCount { get; private set; }
+
+    public long RowCount { get; private set; }
+
+    public void Run(BatchPlan plan, StepResult result)
+    {
+        foreach (SlotChange change in plan.SlotChanges)
+        {
+            Assert.Equal(change.Sampling is null, _slots[change.Slot] is not null);
+            _slots[change.Slot] = change.Sampling is null ? null : new SlotState(change.Seed) { OutputCount = change.Outputs.Length };
+        }
+
+        BeforeStep?.Invoke(plan);
+        StepCount++;
+        RowCount += plan.TokenCount;
+        int sample = 0;
+        for (int item = 0; item < plan.SequenceCount; item++)
+        {
+            ulong state = RunRows(plan, item);
+            result.ItemErrors[item] = ItemError?.Invoke(plan, item);
+            if (sample < plan.SampleCount && plan.SampleItems[sample] == item)
+            {
+                int slot = plan.SampleSlots[sample];
+                SlotState owner = _slots[slot] ?? throw new InvalidOperationException("A sampled row has no slot.");
+                int token = EchoModel.NextToken(state, owner.Seed, owner.OutputCount++);
+                result.TokenIds[sample++] = token;
+                _lastSampled[slot] = token;
+            }
+        }
+
+        foreach (PromptScore score in plan.PromptScores)
+        {
+            for (int i = 0; i < score.Targets.Length; i++)
+            {
+                int position = plan.Positions[score.FirstRow + i];
+                score.Result.Span[i] = new PositionLogprobs(new TokenLogprob(score.Targets.Span[i], -position, 1), []);
+            }
+        }
+    }
+
+    public void Probe()
+    {
+        if (IsDeviceBroken)
+        {
+            throw new InvalidOperationException("broken");
+        }
+    }
+
+    public void Dispose() => IsDisposed = true;
+
+    private ulong RunRows(BatchPlan plan, int item)
+    {
+        ulong state = 0;
+        for (int row = plan.QueryStarts[item]; row < plan.QueryStarts[item + 1]; row++)
+        {
+            int position = plan.Positions[row];
+            int token = plan.TokenIds[row] < 0 ? _lastSampled[-1 - plan.TokenIds[row]] : plan.TokenIds[row];
+            state = position == 0 ? 0 : _cache[SlotOf(plan, item, position - 1)];
+            state = EchoModel.Extend(state, token);
+            Assert.Equal(SlotOf(plan, item, position), plan.Slots[row]);
+            _cache[plan.Slots[row]] = state;
+        }
+
+        return state;
+    }
+
+    private int SlotOf(BatchPlan plan, int item, int position) =>
+        (plan.BlockTables[(item * plan.BlockTableStride) + (position / blockSize)] * blockSize) + (position % blockSize);
+
+    private sealed class SlotState(long seed)
+    {
+        public long Seed => seed;
+
+        public int OutputCount { get; set; }
+    }
+}
