@@ -60,6 +60,36 @@ internal static class LogitBlocks
     }
 
     /// <summary>
+    /// Adds each weight exp((logit - max) * scale) to the bin (max - logit) * binsPerUnit, if there is one, and returns their sum.
+    /// </summary>
+    public static double ExpHistogram(
+        ReadOnlySpan<float> logits, float max, float scale, float binsPerUnit, ReadOnlySpan<float> maxima, Span<double> bins)
+    {
+        Span<float> weights = stackalloc float[RowScratch.BlockSize];
+        double total = 0;
+        for (int block = 0, first = 0; first < logits.Length; block++, first += RowScratch.BlockSize)
+        {
+            ReadOnlySpan<float> part = logits[first..Math.Min(first + RowScratch.BlockSize, logits.Length)];
+            total += Exp(part, max, scale, weights);
+            if ((max - maxima[block]) * binsPerUnit >= bins.Length)
+            {
+                continue;
+            }
+
+            for (int i = 0; i < part.Length; i++)
+            {
+                float bin = (max - part[i]) * binsPerUnit;
+                if (bin < bins.Length)
+                {
+                    bins[(int)bin] += weights[i];
+                }
+            }
+        }
+
+        return total;
+    }
+
+    /// <summary>
     /// weights[i] = exp((logits[i] - max) * scale); returns their sum. The two spans may be the same.
     /// </summary>
     public static float Exp(ReadOnlySpan<float> logits, float max, float scale, Span<float> weights)

@@ -77,12 +77,7 @@ internal static class SampleTokensSimd
         bool massOnly = !limited && row.MinP == 0;
         if (massOnly)
         {
-            // Tokens below (1 - p) / vocabulary of the whole mass weigh less than 1 - p together, so none is in the nucleus. The
-            // margin covers the rounding of the exponential.
-            const float Margin = 0.01f;
-            total = LogitBlocks.ExpSums(logits, max, scale, scratch.BlockSums);
-            double least = Math.Log((1 - row.TopP) / logits.Length * total);
-            threshold = max + (row.Temperature * ((float)least - Margin));
+            threshold = NucleusBound(logits, row, max, scratch, out total);
         }
 
         int count = LogitBlocks.Gather(logits, MathF.Max(threshold, float.MinValue), scratch);
@@ -99,6 +94,32 @@ internal static class SampleTokensSimd
         }
 
         return scratch.Ids[Pick(scratch.Weights[..count], kept * uniform)];
+    }
+
+    /// <summary>
+    /// A lower bound of the logits in the nucleus, close enough that few tokens below the nucleus pass: the mass of the row is counted in bins
+    /// of equal width, and the bound lies below the bin in which the wanted mass is reached.
+    /// </summary>
+    private static float NucleusBound(ReadOnlySpan<float> logits, in SamplingRow row, float max, in RowScratch scratch, out double total)
+    {
+        const int Bins = 512;
+
+        // Tokens below (1 - p) / vocabulary of the mass weigh less than 1 - p together, so none is in the nucleus; and the mass is at least
+        // the most likely token's, 1.
+        float range = row.Temperature * MathF.Log(logits.Length / (1 - row.TopP));
+        float binsPerUnit = Bins / range;
+        Span<double> bins = stackalloc double[Bins];
+        bins.Clear();
+        total = LogitBlocks.ExpHistogram(logits, max, 1 / row.Temperature, binsPerUnit, scratch.BlockMaxima, bins);
+        double mass = 0;
+        int bin = 0;
+        while (bin < Bins && (mass += bins[bin]) < row.TopP * total)
+        {
+            bin++;
+        }
+
+        // One bin further down, so that no rounding of a bin's edge matters.
+        return max - ((bin + 2) / binsPerUnit);
     }
 
     /// <summary>
