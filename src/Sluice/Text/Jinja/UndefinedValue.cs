@@ -1,0 +1,35 @@
+namespace Sluice.Text.Jinja;
+
+internal enum UndefinedReason : byte
+{
+    Name,
+    Member,
+    Element,
+    Parameter,
+
+    /// <summary>An inline if without else.</summary>
+    Condition,
+
+    /// <summary>A member that exists in Python but that the sandbox refuses: every use raises, printing too.</summary>
+    Unsafe,
+}
+
+/// <summary>A name or member that does not exist. It prints as nothing; using it otherwise raises <see cref="Error"/>.</summary>
+internal sealed class UndefinedValue(UndefinedReason reason, Value owner, string name)
+{
+    public bool IsUnsafe => reason == UndefinedReason.Unsafe;
+
+    public ChatTemplateException Error()
+    {
+        string ownerType = owner.IsNone ? "None" : PythonTypes.NameOf(owner) + " object";
+        return new ChatTemplateException(reason switch
+        {
+            UndefinedReason.Name => $"'{name}' is undefined",
+            UndefinedReason.Parameter => $"parameter '{name}' was not provided",
+            UndefinedReason.Condition => "the inline if-expression evaluated to false and no else section was defined.",
+            UndefinedReason.Unsafe => $"access to attribute '{name}' of '{PythonTypes.NameOf(owner)}' object is unsafe.",
+            UndefinedReason.Element => $"{ownerType} has no element {name}",
+            _ => $"'{ownerType}' has no attribute '{name}'",
+        });
+    }
+}
