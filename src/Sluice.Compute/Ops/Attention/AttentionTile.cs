@@ -1,0 +1,318 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using Sluice.Compute.Ops.Activations;
+using Sluice.Compute.Ops.Linear;
+
+namespace Sluice.Compute.Ops.Attention;
+
+/// <summary>
+/// Attention of a tile of query rows (tokens of one sequence by the query heads of one key-value head). Scores and weighted
+/// sums are products on the tiles of the linear layer; row r is head r % group of token r / group.
+/// </summary>
+internal unsafe struct AttentionTile
+{
+    private const int Chunk = PagedAttentionReference.ChunkTokens;
+    private const int Partition = PagedAttentionReference.PartitionTokens;
+    private const int Lanes = PackedWeight.PanelRows;
+
+    // A row of scores has room for the lanes that the last panel of a chunk stores beyond it (blocks of fewer than 16 tokens).
+    private const int ScoreStride = Chunk + Lanes;
+
+    public KvLayout Layer;
+    public Layout Scratch;
+    public float* Buffer;
+    public int* Blocks;
+    public AttentionShape Shape;
+    public int KvHead;
+    public int FirstPosition;
+    public int Group;
+    public int Rows;
+    public int ValueDim;
+
+    private readonly float* Scores => Buffer + Scratch.Scores;
+
+    /// <summary>Where a thread's scratch buffer holds what, in floats.</summary>
+    internal readonly struct Layout
+    {
+        public Layout(int rows, int keyDim, int valueDim)
+        {
+            // A tile may have more rows than are left.
+            long padded = rows + Tiles.MaxRows;
+            ValueStride = PackedWeight.PanelCount(valueDim) * Lanes;
+            Scores = padded * keyDim;
+            Part = Scores + (padded * ScoreStride);
+            Total = Part + (padded * ValueStride);
+            States = Total + (padded * ValueStride);
+            SizeBytes = (States + (padded * 4)) * sizeof(float);
+        }
+
+        public int ValueStride { get; }
+
+        public long Scores { get; }
+
+        public long Part { get; }
+
+        public long Total { get; }
+
+        public long States { get; }
+
+        public long SizeBytes { get; }
+    }
+
+    /// <summary>Running maximum and sum of a row, of the partition and of all before it.</summary>
+    private struct RowState
+    {
+        public float PartMaximum;
+        public float PartSum;
+        public float TotalMaximum;
+        public float TotalSum;
+    }
+
+    /// <summary>Packs the scaled queries as the tiles read them.</summary>
+    public readonly void LoadQueries(Tensor queries)
+    {
+        for (int first = 0; first < Rows;)
+        {
+            int tileRows = Tiles.RowsFor(Rows - first);
+            float* packed = Buffer + ((long)first * Shape.HeadDim);
+            for (int r = 0; r < tileRows; r++)
+            {
+                // Rows beyond the last repeat it; their results are not stored.
+                int row = Math.Min(first + r, Rows - 1);
+                float* query = (float*)queries.Address + ((long)(row / Group) * queries.RowStride)
+                    + ((long)((KvHead * Group) + (row % Group)) * Shape.HeadDim);
+                for (int i = 0; i < Shape.HeadDim; i++)
+                {
+                    packed[((long)i * tileRows) + r] = query[i] * Shape.Scale;
+                }
+            }
+
+            first += tileRows;
+        }
+    }
+
+    public readonly void Run<TFormat>()
+        where TFormat : unmanaged, IPanelFormat
+    {
+        int tokens = Rows / Group;
+        int end = FirstPosition + tokens;
+        int start = FirstVisible(FirstPosition);
+        RowState* states = (RowState*)(Buffer + Scratch.States);
+        for (int row = 0; row < Rows; row++)
+        {
+            states[row] = new RowState { TotalMaximum = float.NegativeInfinity };
+        }
+
+        new Span<float>(Buffer + Scratch.Total, Rows * Scratch.ValueStride).Clear();
+        int panelTokens = Math.Min(Layer.BlockSize, Lanes);
+        for (int partition = start / Partition * Partition; partition < end; partition += Partition)
+        {
+            for (int row = 0; row < Rows; row++)
+            {
+                states[row].PartMaximum = float.NegativeInfinity;
+                states[row].PartSum = 0;
+            }
+
+            new Span<float>(Buffer + Scratch.Part, Rows * Scratch.ValueStride).Clear();
+            int partitionEnd = Math.Min(partition + Partition, end);
+            int firstChunk = Math.Max(partition, start / Chunk * Chunk);
+            for (int chunk = firstChunk; chunk < partitionEnd; chunk += Chunk)
+            {
+                int chunkEnd = Math.Min(chunk + Chunk, partitionEnd);
+                int chunkStart = Math.Max(chunk, start / panelTokens * panelTokens);
+                ComputeScores<TFormat>(chunk, chunkStart, chunkEnd, panelTokens);
+                for (int row = 0; row < Rows; row++)
+                {
+                    Weigh(row, chunk, ref states[row]);
+                }
+
+                AddValues<TFormat>(chunk, chunkStart, chunkEnd);
+            }
+
+            for (int row = 0; row < Rows; row++)
+            {
+                Merge(row, ref states[row]);
+            }
+        }
+    }
+
+    public readonly void StoreOutput(Tensor output)
+    {
+        RowState* states = (RowState*)(Buffer + Scratch.States);
+        for (int row = 0; row < Rows; row++)
+        {
+            float* total = Buffer + Scratch.Total + ((long)row * Scratch.ValueStride);
+            float* result = (float*)output.Address + ((long)(row / Group) * output.RowStride)
+                + ((long)((KvHead * Group) + (row % Group)) * ValueDim);
+            float sum = states[row].TotalSum;
+            for (int i = 0; i < ValueDim; i++)
+            {
+                result[i] = total[i] / sum;
+            }
+        }
+    }
+
+    private readonly int FirstVisible(int position) => Shape.Window > 0 ? Math.Max(0, position - Shape.Window + 1) : 0;
+
+    /// <summary>Scores of all rows for the tokens of a chunk; those that a row does not see are dealt with later.</summary>
+    private readonly void ComputeScores<TFormat>(int chunk, int start, int end, int panelTokens)
+        where TFormat : unmanaged, IPanelFormat
+    {
+        TileCall call = new()
+        {
+            KCount = Shape.HeadDim,
+            OutputRowStride = ScoreStride,
+            OutputPanelStride = panelTokens,
+        };
+        int tokensPerStep = Math.Min(2, Tiles.PanelsFor(Tiles.RowsFor(Rows))) * panelTokens;
+        for (int token = start; token < end; token += tokensPerStep)
+        {
+            byte* second = null;
+            int panels = 1;
+            call.Panel = KeyPanel(token);
+            if (tokensPerStep > panelTokens && token + panelTokens < end)
+            {
+                panels = 2;
+                second = KeyPanel(token + panelTokens);
+            }
+
+            for (int row = 0; row < Rows;)
+            {
+                int tileRows = Tiles.RowsFor(Rows - row);
+                call.Rows = Math.Min(tileRows, Rows - row);
+                call.Input = Buffer + ((long)row * Shape.HeadDim);
+                call.Output = Scores + ((long)row * ScoreStride) + (token - chunk);
+                call.Panels = panels;
+                call.PanelStride = panels == 2 ? (nint)(second - call.Panel) : 0;
+                Tiles.Run<TFormat, PackedInput>(in call, tileRows);
+                row += tileRows;
+            }
+        }
+    }
+
+    private readonly byte* KeyPanel(int token)
+        => Layer.KeyPanel(Blocks[token / Layer.BlockSize], KvHead, token % Layer.BlockSize);
+
+    /// <summary>Turns a row of scores into weights relative to the new running maximum.</summary>
+    private readonly void Weigh(int row, int chunk, ref RowState state)
+    {
+        float* scores = Scores + ((long)row * ScoreStride);
+        int position = FirstPosition + (row / Group);
+        int start = Math.Max(FirstVisible(position) - chunk, 0);
+        int end = Math.Min(position + 1 - chunk, Chunk);
+        if (start >= end)
+        {
+            new Span<float>(scores, Chunk).Clear();
+            return;
+        }
+
+        if (Shape.SoftCap > 0)
+        {
+            SoftCapSimd.ApplyRow(scores, Chunk, Shape.SoftCap);
+        }
+
+        new Span<float>(scores, start).Fill(float.NegativeInfinity);
+        new Span<float>(scores + end, Chunk - end).Fill(float.NegativeInfinity);
+        Vector256<float> largest = Vector256.Load(scores);
+        for (int i = 8; i < Chunk; i += 8)
+        {
+            largest = Vector256.MaxNative(largest, Vector256.Load(scores + i));
+        }
+
+        float maximum = ScalarMath.MaxNative(VectorMath.Max(largest), state.PartMaximum);
+        if (maximum != state.PartMaximum)
+        {
+            float factor = ScalarMath.Exp(state.PartMaximum - maximum);
+            state.PartMaximum = maximum;
+            state.PartSum *= factor;
+            Scale(Buffer + Scratch.Part + ((long)row * Scratch.ValueStride), factor);
+        }
+
+        Vector256<float> maxima = Vector256.Create(maximum);
+        Vector256<float> sums = Vector256<float>.Zero;
+        for (int i = 0; i < Chunk; i += 8)
+        {
+            Vector256<float> weights = VectorMath.Exp(Vector256.Load(scores + i) - maxima);
+            weights.Store(scores + i);
+            sums += weights;
+        }
+
+        state.PartSum += VectorMath.Sum(sums);
+    }
+
+    private readonly void Scale(float* values, float factor)
+    {
+        Vector256<float> factors = Vector256.Create(factor);
+        for (int i = 0; i < Scratch.ValueStride; i += 8)
+        {
+            (Vector256.Load(values + i) * factors).Store(values + i);
+        }
+    }
+
+    /// <summary>part += weights * values, token after token.</summary>
+    private readonly void AddValues<TFormat>(int chunk, int start, int end)
+        where TFormat : unmanaged, IPanelFormat
+    {
+        TileCall call = new()
+        {
+            PanelStride = (nint)Layer.ValuePanelBytes,
+            OutputRowStride = Scratch.ValueStride,
+            OutputPanelStride = Lanes,
+            Accumulate = true,
+        };
+        for (int token = start; token < end;)
+        {
+            int offset = token % Layer.BlockSize;
+            call.KCount = Math.Min(Layer.BlockSize - offset, end - token);
+            byte* panels = Layer.ValuePanel(Blocks[token / Layer.BlockSize], KvHead, offset);
+            for (int row = 0; row < Rows;)
+            {
+                int tileRows = Tiles.RowsFor(Rows - row);
+                int tilePanels = Tiles.PanelsFor(tileRows);
+                call.Rows = Math.Min(tileRows, Rows - row);
+                call.Input = Scores + ((long)row * ScoreStride) + (token - chunk);
+                for (int panel = 0; panel < Layer.ValuePanels; panel += tilePanels)
+                {
+                    call.Panels = Math.Min(tilePanels, Layer.ValuePanels - panel);
+                    call.Panel = panels + (panel * Layer.ValuePanelBytes);
+                    call.Output = Buffer + Scratch.Part + ((long)row * Scratch.ValueStride) + (panel * Lanes);
+                    Tiles.Run<TFormat, WeightInput>(in call, tileRows);
+                }
+
+                row += tileRows;
+            }
+
+            token += call.KCount;
+        }
+    }
+
+    /// <summary>Adds the partition of a row to the partitions before it.</summary>
+    private readonly void Merge(int row, ref RowState state)
+    {
+        if (state.PartMaximum == float.NegativeInfinity && state.PartSum == 0)
+        {
+            return;
+        }
+
+        float* part = Buffer + Scratch.Part + ((long)row * Scratch.ValueStride);
+        float* total = Buffer + Scratch.Total + ((long)row * Scratch.ValueStride);
+        float maximum = ScalarMath.MaxNative(state.PartMaximum, state.TotalMaximum);
+        float totalFactor = maximum == state.TotalMaximum ? 1 : ScalarMath.Exp(state.TotalMaximum - maximum);
+        float partFactor = maximum == state.PartMaximum ? 1 : ScalarMath.Exp(state.PartMaximum - maximum);
+        state.TotalMaximum = maximum;
+        state.TotalSum = MathF.FusedMultiplyAdd(state.PartSum, partFactor, state.TotalSum * totalFactor);
+        Vector256<float> totalFactors = Vector256.Create(totalFactor);
+        Vector256<float> partFactors = Vector256.Create(partFactor);
+        for (int i = 0; i < Scratch.ValueStride; i += 8)
+        {
+            Vector256.FusedMultiplyAdd(Vector256.Load(part + i), partFactors, Vector256.Load(total + i) * totalFactors).Store(total + i);
+        }
+    }
+
+    /// <summary>Weights as the scores left them: a row after the other.</summary>
+    private readonly struct WeightInput : ITileInput
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static int At(int row, int k, int tileRows) => (row * ScoreStride) + k;
+    }
+}

@@ -1,0 +1,117 @@
+using Sluice.Compute.Cpu;
+using Sluice.Compute.Ops.Linear;
+
+
+namespace Sluice.Compute.Ops.Attention;
+
+/// <summary>
+/// Attention in place over the paged cache, as <see cref="PagedAttentionReference"/> defines it. A part of the work is a tile of
+/// query tokens of one sequence with all query heads of one key-value head, which share what is read of the cache.
+/// </summary>
+internal static unsafe class PagedAttentionSimd
+{
+    // Query rows (tokens by heads of a group) of a tile: their scores and sums stay in the first two cache levels.
+    private const int TileRows = 48;
+
+    public static void Run(CpuContext context, Tensor output, Tensor queries, KvLayer layer, AttentionPlan plan, AttentionShape shape)
+    {
+        switch (layer.Type)
+        {
+            case DType.Float32:
+                Run<Float32Panel>(context, output, queries, layer, plan, shape);
+                break;
+            case DType.Float16:
+                Run<Float16Panel>(context, output, queries, layer, plan, shape);
+                break;
+            default:
+                Run<BFloat16Panel>(context, output, queries, layer, plan, shape);
+                break;
+        }
+    }
+
+    private static void Run<TFormat>(
+        CpuContext context, Tensor output, Tensor queries, KvLayer layer, AttentionPlan plan, AttentionShape shape)
+        where TFormat : unmanaged, IPanelFormat
+    {
+        int group = shape.Heads / shape.KvHeads;
+        int tokensPerTile = Math.Max(1, TileRows / group);
+        int* queryStarts = (int*)plan.QueryStarts.Address;
+        int* tileStarts = (int*)context.Scratch.Shared((plan.SequenceCount + 1L) * sizeof(int));
+        int tiles = 0;
+        for (int sequence = 0; sequence < plan.SequenceCount; sequence++)
+        {
+            tileStarts[sequence] = tiles;
+            tiles += (queryStarts[sequence + 1] - queryStarts[sequence] + tokensPerTile - 1) / tokensPerTile;
+        }
+
+        tileStarts[plan.SequenceCount] = tiles;
+        AttentionTile.Layout scratch = new(Math.Min(tokensPerTile, plan.MaxQueryCount) * group, shape.HeadDim, layer.ValueDim);
+        context.Scratch.EnsureThreadBytes(scratch.SizeBytes);
+        AttentionJob<TFormat> job = new()
+        {
+            Output = output,
+            Queries = queries,
+            Layer = layer,
+            Plan = plan,
+            Shape = shape,
+            Scratch = scratch,
+            ThreadScratch = context.Scratch.ThreadBuffers,
+            TileStarts = tileStarts,
+            TokensPerTile = tokensPerTile,
+        };
+        context.Pool.Run(ref job, tiles * shape.KvHeads);
+    }
+
+    private struct AttentionJob<TFormat> : IParallelJob
+        where TFormat : unmanaged, IPanelFormat
+    {
+        public Tensor Output;
+        public Tensor Queries;
+        public KvLayer Layer;
+        public AttentionPlan Plan;
+        public AttentionShape Shape;
+        public AttentionTile.Layout Scratch;
+        public nint* ThreadScratch;
+        public int* TileStarts;
+        public int TokensPerTile;
+
+        public readonly void Execute(int index, int thread)
+        {
+            // Late tiles of a prompt see the longest context: they go first.
+            int tile = TileStarts[Plan.SequenceCount] - 1 - (index / Shape.KvHeads);
+            int sequence = new ReadOnlySpan<int>(TileStarts, Plan.SequenceCount + 1).BinarySearch(tile);
+            sequence = sequence < 0 ? ~sequence - 1 : LastEqual(sequence, tile);
+            int* queryStarts = (int*)Plan.QueryStarts.Address;
+            int firstRow = queryStarts[sequence] + ((tile - TileStarts[sequence]) * TokensPerTile);
+            int sequenceEnd = queryStarts[sequence + 1];
+            int group = Shape.Heads / Shape.KvHeads;
+            AttentionTile attention = new()
+            {
+                Layer = new KvLayout(Layer),
+                Scratch = Scratch,
+                Buffer = (float*)ThreadScratch[thread],
+                Blocks = (int*)Plan.BlockTables.Address + ((long)sequence * Plan.BlockTables.RowStride),
+                Shape = Shape,
+                KvHead = index % Shape.KvHeads,
+                FirstPosition = ((int*)Plan.ContextLengths.Address)[sequence] - (sequenceEnd - firstRow),
+                Group = group,
+                Rows = Math.Min(TokensPerTile, sequenceEnd - firstRow) * group,
+                ValueDim = Layer.ValueDim,
+            };
+            attention.LoadQueries(Queries.SliceRows(firstRow, attention.Rows / group));
+            attention.Run<TFormat>();
+            attention.StoreOutput(Output.SliceRows(firstRow, attention.Rows / group));
+        }
+
+        // A sequence without rows starts at the same tile as the next one.
+        private readonly int LastEqual(int sequence, int tile)
+        {
+            while (TileStarts[sequence + 1] == tile)
+            {
+                sequence++;
+            }
+
+            return sequence;
+        }
+    }
+}

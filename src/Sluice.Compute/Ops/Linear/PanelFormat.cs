@@ -1,0 +1,96 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace Sluice.Compute.Ops.Linear;
+
+/// <summary>
+/// How a panel of 16 output features is stored and widened. A panel goes through k in pairs. In 16-bit formats a pair is 16
+/// 32-bit words, one a feature: the even k in the lower half, the odd k in the upper half, so that one or two cheap integer
+/// operations widen a full vector without moving lanes. In float32 a pair is 16 values of the even k, then 16 of the odd k.
+/// </summary>
+internal unsafe interface IPanelFormat
+{
+    /// <summary>Bytes of 16 features by two k.</summary>
+    static abstract int PairBytes { get; }
+
+    /// <summary>Eight features of the even k; <paramref name="pair"/> points to the pair, or 32 bytes further for the upper eight.</summary>
+    static abstract Vector256<float> Even256(byte* pair);
+
+    /// <summary>Eight features of the odd k.</summary>
+    static abstract Vector256<float> Odd256(byte* pair);
+
+    /// <summary>Sixteen features of the even k.</summary>
+    static abstract Vector512<float> Even512(byte* pair);
+
+    /// <summary>Sixteen features of the odd k.</summary>
+    static abstract Vector512<float> Odd512(byte* pair);
+}
+
+/// <inheritdoc cref="IPanelFormat"/>
+internal readonly unsafe struct Float32Panel : IPanelFormat
+{
+    public static int PairBytes => 128;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Even256(byte* pair) => Vector256.Load((float*)pair);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Odd256(byte* pair) => Vector256.Load((float*)(pair + 64));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Even512(byte* pair) => Vector512.Load((float*)pair);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Odd512(byte* pair) => Vector512.Load((float*)(pair + 64));
+}
+
+/// <inheritdoc cref="IPanelFormat"/>
+internal readonly unsafe struct BFloat16Panel : IPanelFormat
+{
+    public static int PairBytes => 64;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Even256(byte* pair) => (Vector256.Load((uint*)pair) << 16).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Odd256(byte* pair) => (Vector256.Load((uint*)pair) & Vector256.Create(0xFFFF0000u)).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Even512(byte* pair) => (Vector512.Load((uint*)pair) << 16).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Odd512(byte* pair) => (Vector512.Load((uint*)pair) & Vector512.Create(0xFFFF0000u)).AsSingle();
+}
+
+/// <summary>
+/// Binary16 without the conversion instruction, which .NET 10 does not expose: the sign-extending shift puts sign, exponent and
+/// mantissa where binary32 has them, and the product with 2^112 corrects the exponent bias, exactly, subnormals included.
+/// Infinities and NaN would become numbers; weights and caches of this type hold none (see <see cref="PackedWeight"/>).
+/// </summary>
+internal readonly unsafe struct Float16Panel : IPanelFormat
+{
+    private const int FieldMask = unchecked((int)0x8FFFE000);
+    private const float BiasFactor = 5192296858534827628530496329220096f;
+
+    public static int PairBytes => 64;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Even256(byte* pair) => Widen((Vector256.Load((int*)pair) << 16) >> 3);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Odd256(byte* pair) => Widen(Vector256.Load((int*)pair) >> 3);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Even512(byte* pair) => Widen((Vector512.Load((int*)pair) << 16) >> 3);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Odd512(byte* pair) => Widen(Vector512.Load((int*)pair) >> 3);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> Widen(Vector256<int> shifted)
+        => (shifted & Vector256.Create(FieldMask)).AsSingle() * Vector256.Create(BiasFactor);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> Widen(Vector512<int> shifted)
+        => (shifted & Vector512.Create(FieldMask)).AsSingle() * Vector512.Create(BiasFactor);
+}

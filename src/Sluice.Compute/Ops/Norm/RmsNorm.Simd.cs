@@ -1,0 +1,113 @@
+using System.Runtime.Intrinsics;
+using Sluice.Compute.Cpu;
+using Sluice.Compute.Ops.Elementwise;
+
+namespace Sluice.Compute.Ops.Norm;
+
+/// <summary>Vectors of the sums that <see cref="RmsNormReference"/> defines; rows in parallel.</summary>
+internal static unsafe class RmsNormSimd
+{
+    public static void Run(CpuContext context, Tensor output, Tensor input, Tensor gain, float epsilon, float gainOffset)
+    {
+        NormJob job = new()
+        {
+            Output = output,
+            Residual = input,
+            Gain = (float*)gain.Address,
+            Width = gain.Columns,
+            Epsilon = epsilon,
+            GainOffset = gainOffset,
+            Parts = context.PartsFor(input.Rows, input.Columns),
+        };
+        context.Pool.Run(ref job, job.Parts);
+    }
+
+    /// <summary>residual += input; output = RmsNorm(residual).</summary>
+    public static void RunAdd(
+        CpuContext context, Tensor output, Tensor residual, Tensor input, Tensor gain, float epsilon, float gainOffset)
+    {
+        NormJob job = new()
+        {
+            Output = output,
+            Residual = residual,
+            Addend = (float*)input.Address,
+            AddendRowStride = input.RowStride,
+            Gain = (float*)gain.Address,
+            Width = gain.Columns,
+            Epsilon = epsilon,
+            GainOffset = gainOffset,
+            Parts = context.PartsFor(residual.Rows, residual.Columns),
+        };
+        context.Pool.Run(ref job, job.Parts);
+    }
+
+    private struct NormJob : IParallelJob
+    {
+        public Tensor Output;
+        public Tensor Residual;
+        public float* Addend;
+        public long AddendRowStride;
+        public float* Gain;
+        public int Width;
+        public float Epsilon;
+        public float GainOffset;
+        public int Parts;
+
+        public readonly void Execute(int index, int thread)
+        {
+            (int start, int end) = CpuContext.Range(Residual.Rows, index, Parts);
+            for (long row = start; row < end; row++)
+            {
+                float* x = (float*)Residual.Address + (row * Residual.RowStride);
+                float* y = (float*)Output.Address + (row * Output.RowStride);
+                if (Addend != null)
+                {
+                    AddSimd.AddRow(x, Addend + (row * AddendRowStride), Residual.Columns);
+                }
+
+                for (int column = 0; column < Residual.Columns; column += Width)
+                {
+                    Normalize(x + column, y + column);
+                }
+            }
+        }
+
+        private readonly void Normalize(float* x, float* y)
+        {
+            Vector256<float> low = Vector256<float>.Zero;
+            Vector256<float> high = Vector256<float>.Zero;
+            int i = 0;
+            for (; i <= Width - 16; i += 16)
+            {
+                Vector256<float> first = Vector256.Load(x + i);
+                Vector256<float> second = Vector256.Load(x + i + 8);
+                low = Vector256.FusedMultiplyAdd(first, first, low);
+                high = Vector256.FusedMultiplyAdd(second, second, high);
+            }
+
+            if (i < Width)
+            {
+                // Lanes without an element add the square of zero.
+                float* tail = stackalloc float[16];
+                new Span<float>(tail, 16).Clear();
+                new ReadOnlySpan<float>(x + i, Width - i).CopyTo(new Span<float>(tail, 16));
+                low = Vector256.FusedMultiplyAdd(Vector256.Load(tail), Vector256.Load(tail), low);
+                high = Vector256.FusedMultiplyAdd(Vector256.Load(tail + 8), Vector256.Load(tail + 8), high);
+            }
+
+            float factor = 1 / MathF.Sqrt((VectorMath.Sum(low + high) / Width) + Epsilon);
+            Vector256<float> factors = Vector256.Create(factor);
+            Vector256<float> offset = Vector256.Create(GainOffset);
+            i = 0;
+            for (; i <= Width - 8; i += 8)
+            {
+                (Vector256.Load(x + i) * factors * (Vector256.Load(Gain + i) + offset)).Store(y + i);
+            }
+
+            for (; i < Width; i++)
+            {
+                y[i] = x[i] * factor * (Gain[i] + GainOffset);
+            }
+        }
+    }
+}
