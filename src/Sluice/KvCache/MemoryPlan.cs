@@ -1,4 +1,3 @@
-using Sluice.Compute;
 using Sluice.Models;
 
 namespace Sluice.KvCache;
@@ -6,9 +5,13 @@ namespace Sluice.KvCache;
 /// <summary>What the memory of a device is divided by.</summary>
 internal sealed record MemoryPlanInputs
 {
-    public required ModelConfig Config { get; init; }
+    /// <summary>Weights, activations and cache of the model.</summary>
+    public required ModelMemory Model { get; init; }
 
-    public required long WeightBytes { get; init; }
+    public required int VocabularySize { get; init; }
+
+    /// <summary>Longest context that the model allows.</summary>
+    public required int MaxPositions { get; init; }
 
     /// <summary>Free memory of the device before the weights are loaded.</summary>
     public required long AvailableBytes { get; init; }
@@ -25,12 +28,6 @@ internal sealed record MemoryPlanInputs
     public int? BlockCountOverride { get; init; }
 
     public required int BlockSize { get; init; }
-
-    public required DType KvType { get; init; }
-
-    public required DType ActivationType { get; init; }
-
-    public required int MaxBatchedTokens { get; init; }
 
     public required int MaxSequences { get; init; }
 
@@ -74,15 +71,12 @@ internal sealed record MemoryPlan
     /// <exception cref="UserErrorException">The context that was asked for does not fit, or nothing does.</exception>
     public static MemoryPlan Create(MemoryPlanInputs inputs)
     {
-        ModelConfig config = inputs.Config;
-        int wanted = CheckedModelLen(inputs.MaxModelLen, config.MaxPositions);
-        long activations = ActivationSize(config, inputs.MaxBatchedTokens, inputs.ActivationType);
-        int logitRows = LogitRows(config.VocabularySize, inputs.MaxSequences);
-        long logits = 2L * logitRows * config.VocabularySize * sizeof(float);
-        long perToken = config.KvBytesPerToken(inputs.KvType);
+        int wanted = CheckedModelLen(inputs.MaxModelLen, inputs.MaxPositions);
+        long logits = 2L * LogitRows(inputs.VocabularySize, inputs.MaxSequences) * inputs.VocabularySize * sizeof(float);
+        long perToken = inputs.Model.KvBytesPerToken;
         long perBlock = perToken * inputs.BlockSize;
 
-        long left = (long)(inputs.AvailableBytes * inputs.Utilization) - inputs.WeightBytes - activations - logits;
+        long left = (long)(inputs.AvailableBytes * inputs.Utilization) - inputs.Model.WeightBytes - inputs.Model.WorkspaceBytes - logits;
         long budget = inputs.KvCacheMemoryBytes ?? Math.Min(left, inputs.DefaultKvBytes ?? left);
         long blocks = inputs.BlockCountOverride ?? (budget / perBlock);
         if (blocks < 1)
@@ -119,8 +113,8 @@ internal sealed record MemoryPlan
 
         return new MemoryPlan
         {
-            WeightBytes = inputs.WeightBytes,
-            ActivationBytes = activations,
+            WeightBytes = inputs.Model.WeightBytes,
+            ActivationBytes = inputs.Model.WorkspaceBytes,
             LogitsBytes = logits,
             KvBytesPerToken = perToken,
             BlockSize = inputs.BlockSize,
@@ -144,14 +138,6 @@ internal sealed record MemoryPlan
         }
 
         return asked is < 1 ? throw new UserErrorException($"--max-model-len must be at least 1, got {asked}.") : asked ?? positions;
-    }
-
-    /// <summary>Residual, norm, attention in and out, and feed-forward buffers of a step.</summary>
-    private static long ActivationSize(ModelConfig config, int tokens, DType type)
-    {
-        long heads = (long)config.HeadDim * ((2 * config.Heads) + (2 * config.KvHeads));
-        long width = (4L * config.HiddenSize) + heads + (3L * config.IntermediateSize);
-        return tokens * width * type.SizeBytes();
     }
 
     private static string Gibibytes(long bytes) => bytes >= 0.01 * GiB ? $"{bytes / GiB:F2}" : $"{bytes / GiB:G3}";

@@ -1,6 +1,7 @@
 using Sluice.Execution;
 using Sluice.KvCache;
 using Sluice.Requests;
+using Sluice.Sampling;
 
 namespace Sluice.Scheduling;
 
@@ -16,6 +17,7 @@ internal sealed class OutputProcessor
     private readonly EngineMetrics _metrics;
     private readonly Action<ActiveRequest> _ended;
     private readonly int[] _eosTokenIds;
+    private long _requestCount;
     private long _sequenceCount;
 
     /// <param name="options">Resolved options.</param>
@@ -45,11 +47,11 @@ internal sealed class OutputProcessor
     {
         request.RootKey = _cache?.RootKey(request.Request.CacheSalt) ?? UInt128.Zero;
         bool shares = _cache is not null && (request.Prompt.Length > _cache.BlockSize || request.PromptLogprobs is not null);
-        long seed = request.Sampling.Seed ?? DrawSeed();
+        long number = _requestCount++;
         request.Choices = new Sequence[request.Sampling.N];
         for (int i = 0; i < request.Choices.Length; i++)
         {
-            var sequence = new Sequence(request, i, _sequenceCount++, request.Request.Priority, seed + i, request.MaxOutputCount);
+            var sequence = new Sequence(request, i, _sequenceCount++, RequestSeed.Of(request.Sampling, _options.Seed, number, i));
             sequence.Timings.Arrived = request.Arrived;
             request.Choices[i] = sequence;
             if (i == 0 || !shares)
@@ -194,14 +196,5 @@ internal sealed class OutputProcessor
                 _scheduler.Add(sequence);
             }
         }
-    }
-
-    /// <summary>SplitMix64 over the engine's seed and the number of sequences so far.</summary>
-    private long DrawSeed()
-    {
-        ulong z = (ulong)_options.Seed + ((ulong)(_sequenceCount + 1) * 0x9e3779b97f4a7c15);
-        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-        z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-        return (long)(z ^ (z >> 31));
     }
 }

@@ -25,10 +25,8 @@ internal enum SequenceState
 /// <param name="request">The request that the choice belongs to.</param>
 /// <param name="choiceIndex">Which of its choices.</param>
 /// <param name="order">Place in the order of arrival, unique.</param>
-/// <param name="priority">Lower runs first.</param>
 /// <param name="seed">Seed of its random choices.</param>
-/// <param name="maxOutputCount">Tokens after which it ends.</param>
-internal sealed class Sequence(ActiveRequest request, int choiceIndex, long order, int priority, long seed, int maxOutputCount)
+internal sealed class Sequence(ActiveRequest request, int choiceIndex, long order, long seed)
 {
     private int[] _outputs = [];
     private UInt128[] _blockKeys = [];
@@ -43,11 +41,13 @@ internal sealed class Sequence(ActiveRequest request, int choiceIndex, long orde
 
     public long Order => order;
 
-    public int Priority => priority;
+    /// <summary>Lower runs first.</summary>
+    public int Priority => request.Request.Priority;
 
     public long Seed => seed;
 
-    public int MaxOutputCount => maxOutputCount;
+    /// <summary>Tokens after which it ends.</summary>
+    public int MaxOutputCount => request.MaxOutputCount;
 
     public SequenceState State { get; set; } = SequenceState.Held;
 
@@ -89,7 +89,7 @@ internal sealed class Sequence(ActiveRequest request, int choiceIndex, long orde
     public long StalledSince { get; set; }
 
     /// <summary>True when the last token that may be generated is known or pending.</summary>
-    public bool IsComplete => OutputCount + PendingCount >= maxOutputCount;
+    public bool IsComplete => OutputCount + PendingCount >= MaxOutputCount;
 
     /// <summary>Known output tokens. The array is never overwritten below the count, so steps may keep it.</summary>
     public ReadOnlyMemory<int> Outputs => _outputs.AsMemory(0, OutputCount);
@@ -99,7 +99,7 @@ internal sealed class Sequence(ActiveRequest request, int choiceIndex, long orde
     {
         if (OutputCount == _outputs.Length)
         {
-            Array.Resize(ref _outputs, Math.Clamp(OutputCount * 2, 16, Math.Max(16, maxOutputCount)));
+            Array.Resize(ref _outputs, Math.Clamp(OutputCount * 2, 16, Math.Max(16, MaxOutputCount)));
         }
 
         _outputs[OutputCount++] = tokenId;
