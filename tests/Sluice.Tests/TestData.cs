@@ -54,6 +54,29 @@ internal static class TestData
         return folder;
     }
 
+    /// <summary>A file in tests/data, decompressed where only "NAME.br" is there.</summary>
+    public static byte[] ReadBytes(params string[] parts)
+    {
+        string file = PathOf(parts);
+        if (File.Exists(file))
+        {
+            return File.ReadAllBytes(file);
+        }
+
+        using var stream = new BrotliStream(File.OpenRead(file + ".br"), CompressionMode.Decompress);
+        using var bytes = new MemoryStream();
+        stream.CopyTo(bytes);
+        return bytes.ToArray();
+    }
+
+    /// <summary>As <see cref="Shared"/>; the test is skipped when the data is absent.</summary>
+    public static string RequireShared(params string[] parts)
+    {
+        string? found = Shared(parts);
+        Assert.SkipWhen(found is null, $"../shared/{string.Join('/', parts)} is not here; its licence keeps it out of the repository.");
+        return found!;
+    }
+
     private static string FindRoot()
     {
         for (DirectoryInfo? folder = new(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)

@@ -1,0 +1,18 @@
+namespace Sluice.Text.Tokenization;
+
+/// <summary>A token that is found in the text as it stands, before the model sees it.</summary>
+/// <param name="Id">The token id.</param>
+/// <param name="Content">The text that stands for it.</param>
+/// <param name="Special">A control token: left out when special tokens are skipped.</param>
+/// <param name="SingleWord">Matches only where no word character touches it.</param>
+/// <param name="LeftStrip">Takes the white space before it along.</param>
+/// <param name="RightStrip">Takes the white space after it along.</param>
+/// <param name="Normalized">Is searched in the normalized text, in its own normalized form.</param>
+internal sealed record AddedToken(
+    int Id,
+    string Content,
+    bool Special,
+    bool SingleWord,
+    bool LeftStrip,
+    bool RightStrip,
+    bool Normalized);
