@@ -101,7 +101,7 @@ internal static class LogitBlocks
         for (; i <= logits.Length - Vector256<float>.Count; i += Vector256<float>.Count)
         {
             Vector256<float> x = Vector256.LoadUnsafe(ref source, (nuint)i);
-            Vector256<float> weight = Vector256.Exp((x - Vector256.Create(max)) * Vector256.Create(scale));
+            Vector256<float> weight = VectorMath.Exp((x - Vector256.Create(max)) * Vector256.Create(scale));
             weight.StoreUnsafe(ref destination, (nuint)i);
             sum += weight;
         }
@@ -113,7 +113,7 @@ internal static class LogitBlocks
             padded.Fill(float.NegativeInfinity);
             logits[i..].CopyTo(padded);
             Vector256<float> x = Vector256.Create<float>(padded);
-            Vector256<float> weight = Vector256.Exp((x - Vector256.Create(max)) * Vector256.Create(scale));
+            Vector256<float> weight = VectorMath.Exp((x - Vector256.Create(max)) * Vector256.Create(scale));
             Span<float> computed = stackalloc float[Vector256<float>.Count];
             weight.CopyTo(computed);
             computed[..(logits.Length - i)].CopyTo(weights[i..]);
