@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using Sluice.Compute;
 using Sluice.Weights;
 
@@ -30,13 +31,26 @@ internal static class ModelLoader
         // Dummy values are made in bfloat16 whatever the model has.
         DType? weightType = options.DType ?? (options.LoadFormat == LoadFormat.Dummy ? config.StoredType : null);
 
-        // Once without a device: a missing tensor or a wrong shape is found before any memory is taken.
-        family.Create(ModelBuilder.ForPlanning(config, limits, weightType, backend.ActivationType, checkpoint));
+        // Once without a device: a missing tensor, a wrong shape or too little memory is found before any memory is taken.
+        var plan = ModelBuilder.ForPlanning(config, limits, weightType, backend.ActivationType, checkpoint);
+        family.Create(plan);
+        CheckFits(options, plan, backend.Memory.AvailableBytes);
         var builder = ModelBuilder.ForLoading(config, limits, weightType, backend, checkpoint);
         ICausalLm model = family.Create(builder);
         builder.LoadWeights(progress, cancellation);
         return new LoadedModel(model, config, defaults, builder.WeightBytes, clock.Elapsed, checkpoint.UnusedTensors);
     }
+
+    private static void CheckFits(EngineOptions options, ModelBuilder plan, long availableBytes)
+    {
+        if (plan.WeightBytes + plan.WorkspaceBytes > availableBytes)
+        {
+            throw new UserErrorException(
+                $"{options.Model} takes {Gibibytes(plan.WeightBytes)} GiB for weights and {Gibibytes(plan.WorkspaceBytes)} GiB for buffers, and {Gibibytes(availableBytes)} GiB are free; free memory, or try a smaller model, --dtype or --max-num-batched-tokens");
+        }
+    }
+
+    private static string Gibibytes(long bytes) => (bytes / (double)(1L << 30)).ToString("0.00", CultureInfo.InvariantCulture);
 
     /// <summary>The source of the weights that the options name; headers are read and checked.</summary>
     public static ICheckpoint OpenCheckpoint(EngineOptions options) => options.LoadFormat switch

@@ -13,6 +13,9 @@ internal sealed class WeightLoader(IBackend backend, ICheckpoint checkpoint)
     private const int ChunkBytes = 4 << 20;
     private const int MaxThreads = 16;
 
+    // Backends lay weights out in panels of rows; whole panels are stored faster, and by one thread.
+    private const int RowMultiple = 64;
+
     private readonly List<Part> _parts = [];
     private readonly Lock _progressLock = new();
     private long _loadedBytes;
@@ -59,6 +62,7 @@ internal sealed class WeightLoader(IBackend backend, ICheckpoint checkpoint)
         {
             int rowBytes = part.RowBytes;
             int rowsAtOnce = Math.Max(1, ChunkBytes / rowBytes);
+            rowsAtOnce = rowsAtOnce > RowMultiple ? rowsAtOnce - (rowsAtOnce % RowMultiple) : rowsAtOnce;
             for (int row = 0; row < part.RowCount; row += rowsAtOnce)
             {
                 int rows = Math.Min(rowsAtOnce, part.RowCount - row);
@@ -87,7 +91,7 @@ internal sealed class WeightLoader(IBackend backend, ICheckpoint checkpoint)
                 (Part part, int row, int rows) = chunks[index];
                 var bytes = new Span<byte>(memory, rows * part.RowBytes);
                 checkpoint.Read(part.Tensor, (long)row * part.RowBytes, bytes);
-                backend.UploadRows(part.Target, part.FirstRow + row, bytes, part.Tensor.Type);
+                Upload(part, row, bytes);
                 Report(bytes.Length, totalBytes, part.Tensor.File, progress);
             }
         }
@@ -98,6 +102,19 @@ internal sealed class WeightLoader(IBackend backend, ICheckpoint checkpoint)
         finally
         {
             NativeMemory.AlignedFree(memory);
+        }
+    }
+
+    private void Upload(in Part part, int row, ReadOnlySpan<byte> bytes)
+    {
+        try
+        {
+            backend.UploadRows(part.Target, part.FirstRow + row, bytes, part.Tensor.Type);
+        }
+        catch (InvalidDataException e)
+        {
+            // A value that the type of the weight cannot hold.
+            throw new UserErrorException($"{part.Tensor.File}: tensor {part.Tensor.Name}: {e.Message}");
         }
     }
 
