@@ -1,0 +1,168 @@
+using Sluice.Compute;
+using Sluice.Compute.Cpu;
+using Sluice.KvCache;
+using Sluice.Models;
+using Sluice.Scheduling;
+using Sluice.Text;
+using Sluice.Weights;
+
+namespace Sluice.Execution;
+
+/// <summary>What <see cref="LlmEngine"/> is made of.</summary>
+internal sealed record EngineParts
+{
+    /// <summary>The options with all derived values filled in.</summary>
+    public required EngineOptions Options { get; init; }
+
+    public required ModelConfig Config { get; init; }
+
+    public required GenerationDefaults Defaults { get; init; }
+
+    public required MemoryPlan Memory { get; init; }
+
+    public required EngineLoop Loop { get; init; }
+
+    public required EngineMetrics Metrics { get; init; }
+
+    public Tokenizer? Tokenizer { get; init; }
+
+    public ChatTemplate? ChatTemplate { get; init; }
+
+    /// <summary>Lines for the person who started the engine.</summary>
+    public required IReadOnlyList<string> Notices { get; init; }
+}
+
+/// <summary>
+/// Loads a model and puts an engine together. Everything that can fail on a user's mistake is checked before the weights
+/// are read; the tokenizer is read meanwhile on another thread.
+/// </summary>
+internal static class EngineBuilder
+{
+    // On a CPU the memory is shared with everything else, so the cache takes no more than this unless told to.
+    private const long DefaultCpuKvBytes = 4L << 30;
+
+    public static EngineParts Build(EngineOptions options, IProgress<LoadProgress>? progress, CancellationToken cancellation)
+    {
+        ModelConfig config = ModelConfigReader.Read(options.Model, options.HfOverrides);
+        Task<(Tokenizer?, ChatTemplate?, string?)> text = Task.Run(() => LoadText(options), cancellation);
+        IBackend backend = CreateBackend(options);
+        try
+        {
+            SchedulerOptions limits = EngineLimits.Resolve(options, config, backend);
+            DType kvType = options.KvCacheDType ?? backend.ActivationType;
+            MemoryPlan memory = Plan(options, config, backend, limits, kvType);
+            options = Resolved(options, limits, memory);
+            LoadedModel loaded = ModelLoader.Load(options, backend, limits.MaxBatchedTokens, progress, cancellation);
+            config = loaded.Config;
+            var runner = new ModelRunner(backend, loaded.Model, memory, limits, kvType);
+            double secondsPerToken = runner.WarmUp(limits.MaxBatchedTokens).TotalSeconds;
+            (Tokenizer? tokenizer, ChatTemplate? template, string? textNotice) = text.GetAwaiter().GetResult();
+
+            var metrics = new EngineMetrics(memory.MaxModelLen);
+            PrefixCache? cache = options.EnablePrefixCaching
+                ? new PrefixCache(memory.BlockCount, memory.BlockSize, SipHash128.CreateRandom())
+                : null;
+            var loop = new EngineLoop(
+                new EngineLoopOptions
+                {
+                    Scheduler = limits,
+                    EosTokenIds = config.EosTokenIds,
+                    AsyncScheduling = options.AsyncScheduling,
+                    Seed = options.Seed,
+                },
+                new BlockPool(memory.BlockCount, cache), cache, runner, metrics, new Heartbeat(TimeProvider.System, secondsPerToken),
+                TimeProvider.System);
+            metrics.CacheConfig = Describe(options, memory);
+            return new EngineParts
+            {
+                Options = options,
+                Config = config,
+                Defaults = loaded.Defaults,
+                Memory = memory,
+                Loop = loop,
+                Metrics = metrics,
+                Tokenizer = tokenizer,
+                ChatTemplate = template,
+                Notices = [.. new[] { memory.Notice, textNotice, Unused(loaded) }.OfType<string>()],
+            };
+        }
+        catch
+        {
+            backend.Dispose();
+            throw;
+        }
+    }
+
+    private static IBackend CreateBackend(EngineOptions options) => options.Device switch
+    {
+        DeviceKind.Auto or DeviceKind.Cpu => new CpuBackend(options.CpuThreads),
+        _ => throw new UserErrorException($"--device {options.Device} is not known; use auto or cpu."),
+    };
+
+    private static MemoryPlan Plan(EngineOptions options, ModelConfig config, IBackend backend, SchedulerOptions limits, DType kvType)
+    {
+        using ICheckpoint checkpoint = ModelLoader.OpenCheckpoint(options);
+        int context = Math.Min(options.MaxModelLen ?? config.MaxPositions, config.MaxPositions);
+        DType? weightType = options.DType ?? (options.LoadFormat == LoadFormat.Dummy ? config.StoredType : null);
+        ModelMemory model = ModelMemory.Plan(
+            config, new BuildLimits(limits.MaxBatchedTokens, context), weightType, backend.ActivationType, kvType, checkpoint);
+        return MemoryPlan.Create(new MemoryPlanInputs
+        {
+            Model = model,
+            VocabularySize = config.VocabularySize,
+            MaxPositions = config.MaxPositions,
+            AvailableBytes = backend.Memory.AvailableBytes,
+            Utilization = options.GpuMemoryUtilization,
+            DefaultKvBytes = DefaultCpuKvBytes,
+            KvCacheMemoryBytes = options.KvCacheMemoryBytes,
+            BlockCountOverride = options.NumGpuBlocksOverride,
+            BlockSize = limits.BlockSize,
+            MaxSequences = limits.MaxSequences,
+            MaxModelLen = options.MaxModelLen,
+        });
+    }
+
+    private static EngineOptions Resolved(EngineOptions options, SchedulerOptions limits, MemoryPlan memory) => options with
+    {
+        Device = DeviceKind.Cpu,
+        MaxModelLen = memory.MaxModelLen,
+        MaxNumBatchedTokens = limits.MaxBatchedTokens,
+        MaxNumSeqs = limits.MaxSequences,
+        BlockSize = limits.BlockSize,
+    };
+
+    private static (Tokenizer?, ChatTemplate?, string?) LoadText(EngineOptions options)
+    {
+        if (options.SkipTokenizerInit)
+        {
+            return (null, null, null);
+        }
+
+        string place = options.Tokenizer ?? options.Model;
+        string folder = Directory.Exists(place) ? place : Path.GetDirectoryName(Path.GetFullPath(place))!;
+        string file = Directory.Exists(place) ? Path.Combine(place, "tokenizer.json") : place;
+        if (!File.Exists(file))
+        {
+            return options.Tokenizer is null
+                ? (null, null, $"{folder} has no tokenizer.json: only token ids are served, as with --skip-tokenizer-init.")
+                : throw new UserErrorException($"--tokenizer {place}: there is no tokenizer.json.");
+        }
+
+        return (Tokenizer.Load(file), ChatTemplateLoader.Load(folder, options.ChatTemplate), null);
+    }
+
+    private static string? Unused(LoadedModel loaded) => loaded.UnusedTensors.Count == 0
+        ? null
+        : $"{loaded.UnusedTensors.Count} tensors in the files are not used by {loaded.Config.Architecture}, {loaded.UnusedTensors[0]} among them.";
+
+    private static List<KeyValuePair<string, string>> Describe(EngineOptions options, MemoryPlan memory) =>
+    [
+        new("block_size", $"{memory.BlockSize}"),
+        new("cache_dtype", options.KvCacheDType?.Name() ?? "auto"),
+        new("enable_prefix_caching", options.EnablePrefixCaching ? "True" : "False"),
+        new("gpu_memory_utilization", $"{options.GpuMemoryUtilization}"),
+        new("kv_cache_memory_bytes", $"{memory.KvBytes}"),
+        new("kv_cache_size_tokens", $"{memory.KvTokens}"),
+        new("num_gpu_blocks", $"{memory.BlockCount}"),
+    ];
+}

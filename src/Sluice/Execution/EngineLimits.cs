@@ -1,0 +1,75 @@
+using Sluice.Compute;
+using Sluice.Models;
+using Sluice.Scheduling;
+
+namespace Sluice.Execution;
+
+/// <summary>Turns what the user said and left out into the limits of a step.</summary>
+internal static class EngineLimits
+{
+    // vLLM's defaults for a server on one CPU node.
+    private const int DefaultBatchedTokens = 2048;
+    private const int DefaultSequences = 128;
+
+    /// <exception cref="UserErrorException">The options contradict each other or are out of range.</exception>
+    public static SchedulerOptions Resolve(EngineOptions options, ModelConfig config, IBackend backend)
+    {
+        RequirePositive(options.MaxNumBatchedTokens, "--max-num-batched-tokens");
+        RequirePositive(options.MaxNumSeqs, "--max-num-seqs");
+        RequirePositive(options.BlockSize, "--block-size");
+        RequirePositive(options.NumGpuBlocksOverride, "--num-gpu-blocks-override");
+        if (options.BlockSize is int size && size is not (1 or 2 or 4 or 8) && size % 16 != 0)
+        {
+            throw new UserErrorException($"--block-size must be 1, 2, 4, 8 or a multiple of 16, got {size}.");
+        }
+
+        if (options.KvCacheMemoryBytes is <= 0)
+        {
+            throw new UserErrorException($"--kv-cache-memory-bytes must be at least 1, got {options.KvCacheMemoryBytes}.");
+        }
+
+        if (options.LongPrefillTokenThreshold < 0)
+        {
+            throw new UserErrorException($"--long-prefill-token-threshold must be at least 0, got {options.LongPrefillTokenThreshold}.");
+        }
+
+        if (!(options.GpuMemoryUtilization is > 0 and <= 1))
+        {
+            throw new UserErrorException($"--gpu-memory-utilization must be in (0, 1], got {options.GpuMemoryUtilization}.");
+        }
+
+        int context = Math.Min(options.MaxModelLen ?? config.MaxPositions, config.MaxPositions);
+        int tokens = options.MaxNumBatchedTokens
+            ?? Math.Max(DefaultBatchedTokens, options.EnableChunkedPrefill ? options.MaxNumSeqs ?? 0 : context);
+        int sequences = options.MaxNumSeqs ?? Math.Min(DefaultSequences, tokens);
+        if (tokens < sequences)
+        {
+            throw new UserErrorException(
+                $"max_num_batched_tokens ({tokens}) must be greater than or equal to max_num_seqs ({sequences}).");
+        }
+
+        if (!options.EnableChunkedPrefill && tokens < context)
+        {
+            throw new UserErrorException(
+                $"max_num_batched_tokens ({tokens}) is smaller than max_model_len ({context}). Without chunked prefill longer prompts could " +
+                "never run. Increase --max-num-batched-tokens, decrease --max-model-len, or leave chunked prefill on.");
+        }
+
+        return new SchedulerOptions
+        {
+            MaxBatchedTokens = tokens,
+            MaxSequences = sequences,
+            BlockSize = options.BlockSize ?? backend.DefaultBlockSize,
+            ChunkedPrefill = options.EnableChunkedPrefill,
+            LongPrefillThreshold = options.LongPrefillTokenThreshold,
+        };
+    }
+
+    private static void RequirePositive(int? value, string flag)
+    {
+        if (value is < 1)
+        {
+            throw new UserErrorException($"{flag} must be at least 1, got {value}.");
+        }
+    }
+}
