@@ -58,6 +58,9 @@ internal sealed unsafe class WorkerPool : IDisposable
     /// <summary>Threads in all, the caller included.</summary>
     public int Threads { get; }
 
+    /// <summary>Workers that wait without using the processor.</summary>
+    public int ParkedThreads => Volatile.Read(ref _counters.ParkedCount);
+
     /// <summary>Runs parts 0 to <paramref name="partCount"/> - 1, in any order, and returns when all are done.</summary>
     /// <exception cref="Exception">The first exception of a part; the rest of the job is then skipped.</exception>
     public void Run<TJob>(ref TJob job, int partCount)

@@ -1,0 +1,84 @@
+using Sluice.Compute.Cpu;
+
+namespace Sluice.Compute.Tests.Cpu;
+
+public sealed class CpuBackendTests
+{
+    [Theory]
+    [InlineData(3, 5)]
+    [InlineData(1024, 1024)]
+    public void Allocate_AnySize_IsZeroedAndAligned(int rows, int columns)
+    {
+        using CpuBackend backend = new(1);
+        for (int round = 0; round < 3; round++)
+        {
+            Tensor tensor = backend.Allocate(rows, columns, DType.Float32);
+            Assert.Equal(0, tensor.Address % 64);
+            for (int row = 0; row < rows; row++)
+            {
+                Assert.True(TestTensors.Row(tensor, row).IndexOfAnyExcept(0f) < 0);
+                TestTensors.Row(tensor, row).Fill(1);
+            }
+
+            backend.Free(tensor);
+        }
+    }
+
+    [Fact]
+    public void Allocate_MoreThanTheMachineHas_SaysSo()
+    {
+        using CpuBackend backend = new(1);
+
+        InsufficientMemoryException error = Assert.Throws<InsufficientMemoryException>(
+            () => backend.AllocateKvLayer(int.MaxValue, 16, 64, 256, 256, DType.Float32));
+
+        Assert.Contains("GiB", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Free_Twice_Throws()
+    {
+        using CpuBackend backend = new(1);
+        Tensor tensor = backend.Allocate(2, 2, DType.Float32);
+        backend.Free(tensor);
+
+        Assert.Throws<ArgumentException>(() => backend.Free(tensor));
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(3)]
+    [InlineData(24)]
+    public void AllocateKvLayer_UnsupportedBlockSize_Throws(int blockSize)
+    {
+        using CpuBackend backend = new(1);
+
+        Assert.Throws<ArgumentOutOfRangeException>(() => backend.AllocateKvLayer(2, blockSize, 1, 8, 8, DType.Float32));
+    }
+
+    [Fact]
+    public void Memory_Always_IsPlausible()
+    {
+        using CpuBackend backend = new(1);
+
+        (long total, long available) = backend.Memory;
+
+        Assert.InRange(available, 1, total);
+    }
+
+    [Fact]
+    public void UploadAndDownload_Integers_RoundTrip()
+    {
+        using CpuBackend backend = new(1);
+        Tensor tensor = backend.Allocate(2, 3, DType.Int32);
+        int[] values = [1, 2, 3, 4, 5, 6];
+        int[] result = new int[6];
+
+        backend.Upload<int>(tensor, values);
+        backend.Download(tensor, result);
+
+        Assert.Equal(values, result);
+        Assert.Throws<ArgumentException>(() => backend.Upload<int>(tensor.SliceColumns(0, 2), [1, 2, 3, 4]));
+        Assert.Throws<ArgumentException>(() => backend.Upload<byte>(tensor, [1]));
+    }
+}
