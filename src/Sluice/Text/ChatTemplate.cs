@@ -32,6 +32,9 @@ public sealed class ChatTemplate
     /// <summary>The variables that the template may read from outside.</summary>
     public IReadOnlySet<string> Variables { get; private set; }
 
+    /// <summary>The special tokens that it can name.</summary>
+    internal ChatTemplateTokens Tokens => _tokens;
+
     /// <summary>The variant that a model has for conversations with tools.</summary>
     private ChatTemplate? ToolUse { get; set; }
 
