@@ -22,7 +22,8 @@ internal static class ChatTemplateArguments
             if (characterCount > MaxCharacterCount || nodeCount > MaxNodeCount)
             {
                 throw new ChatTemplateException(
-                    $"{Field} is limited to {MaxCharacterCount >> 10} KiB and {MaxNodeCount} values") { Parameter = Field };
+                    $"{Field} is limited to {MaxCharacterCount >> 10} KiB and {MaxNodeCount} values")
+                { Parameter = Field };
             }
 
             if (variables.Contains(name))

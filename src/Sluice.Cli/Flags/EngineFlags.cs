@@ -1,0 +1,53 @@
+using static Sluice.Cli.Flags.FlagRow;
+
+namespace Sluice.Cli.Flags;
+
+/// <summary>Flags of the engine that this version follows; <see cref="EngineOptionsBinder"/> reads them.</summary>
+internal static class EngineFlags
+{
+    public static IReadOnlyList<Flag> Rows { get; } =
+    [
+        .. Group(
+            "Model",
+            String("model", "Folder of the model (config.json, safetensors, tokenizer.json), or the name of one in the Hugging Face cache.", "the bundled storyteller"),
+            String("revision", "Branch, tag or commit of a model in the Hugging Face cache.", "main"),
+            String("download-dir", "Folder of the Hugging Face cache.", "$HF_HOME/hub"),
+            String("tokenizer", "Folder or tokenizer.json of the tokenizer, when it is not the model's own."),
+            Choice("tokenizer-mode", "Every tokenizer.json is read by the built-in tokenizer.", "auto", "auto", "hf", "slow", "fast")
+                .Later("mistral", "deepseek_v32", "deepseek_v4", "custom"),
+            Switch("skip-tokenizer-init", "Serve token ids only."),
+            Choice("dtype", "Type in which weights are kept; auto for the stored one.", "auto", "auto", "half", "float16", "bfloat16", "float", "float32"),
+            Choice("load-format", "dummy makes random weights in the shapes of config.json, for benchmarks without a download.", "auto", "auto", "safetensors", "dummy")
+                .Later("pt", "npcache", "tensorizer", "runai_streamer", "runai_streamer_sharded", "sharded_state", "mistral", "gguf", "bitsandbytes", "fastsafetensors", "instanttensor", "modelexpress"),
+            Json("hf-overrides", "JSON object merged over config.json; also dotted, as --hf-overrides.rope_theta 1e6.", "{}"),
+            String("generation-config", "Source of sampling defaults: auto (generation_config.json of the model), vllm (neutral), or a folder.", "auto"),
+            Json("override-generation-config", "JSON object merged over generation_config.json; also dotted.", "{}"),
+            Integer("seed", "Seed of requests that bring none, and of dummy weights.", "0", long.MinValue, long.MaxValue)),
+        .. Group(
+            "Context and batching",
+            Integer("max-model-len", "Longest prompt and completion together, in tokens; auto or -1 for the longest that the KV memory holds.", "the model's", 1).Word("auto", "-1"),
+            Integer("max-num-batched-tokens", "Tokens that one step works on.", "2048", 1),
+            Integer("max-num-seqs", "Sequences that one step works on.", "128", 1),
+            Switch("enable-chunked-prefill", "Split long prompts over several steps.", "on"),
+            Integer("long-prefill-token-threshold", "Most tokens of one prompt in a step; 0 for no limit of its own.", "0"),
+            Choice("scheduling-policy", "Order of waiting requests.", "fcfs", "fcfs", "priority"),
+            Switch("async-scheduling", "Schedule the next step while one runs.", "on"),
+            Integer("max-logprobs", "Most logprobs that a request may ask for; -1 for the whole vocabulary.", "20", -1),
+            Choice("logprobs-mode", "Logprobs are those of the model before penalties and temperature.", "raw_logprobs", "raw_logprobs")
+                .Later("processed_logprobs", "raw_logits", "processed_logits")),
+        .. Group(
+            "KV cache",
+            Number("gpu-memory-utilization", "Share of the device's memory that the engine may take.", "0.92", double.Epsilon, 1),
+            Bytes("kv-cache-memory-bytes", "Memory of the KV cache, as 4GiB; wins over --gpu-memory-utilization."),
+            Integer("num-gpu-blocks-override", "Number of KV blocks, whatever memory allows; for tests.", null, 1),
+            Integer("block-size", "Tokens a KV block.", "16", 1, 1024),
+            Switch("enable-prefix-caching", "Reuse the KV blocks of equal prefixes.", "on")),
+        .. Group(
+            "Device",
+            Choice("device", "Where the engine runs; auto takes the best that this machine has.", "auto", "auto", "cpu").Later("cuda", "gpu", "rocm", "tpu", "xpu", "hpu", "neuron"),
+            Integer("cpu-threads", "Worker threads of the CPU backend.", "one a core", 1, 4096)),
+        .. Group(
+            "Program",
+            String("config", "YAML file of flags, by their long names; flags of the command line win.").In(FlagScope.Engine)),
+    ];
+}
