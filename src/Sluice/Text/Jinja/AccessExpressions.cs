@@ -97,7 +97,7 @@ internal sealed record ArgumentList(
             throw new ChatTemplateException($"argument after ** must be a mapping, not {PythonTypes.NameOf(mapping)}");
         }
 
-        budget.ChargeSteps(mapping.Dict.Entries.Count);
+        budget.ChargeSteps(3L * mapping.Dict.Entries.Count);
         foreach ((Value key, Value value) in mapping.Dict.Entries)
         {
             named.Add(new KeyValuePair<string, Value>(key.IsString ? key.Text.ToString() : throw new ChatTemplateException("keywords must be strings"), value));

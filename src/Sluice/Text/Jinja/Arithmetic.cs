@@ -24,6 +24,8 @@ internal static class Arithmetic
             "+" => Add(left, right, context),
             "*" when right.Kind is ValueKind.Integer or ValueKind.Boolean => Repeat(left, right, context),
             "*" when left.Kind is ValueKind.Integer or ValueKind.Boolean => Repeat(right, left, context),
+            "*" when IsRepeatable(left) || IsRepeatable(right) =>
+                throw new ChatTemplateException($"can't multiply sequence by non-int of type '{PythonTypes.NameOf(IsRepeatable(left) ? right : left)}'"),
             _ => throw Unsupported(symbol, left, right),
         };
     }
@@ -74,6 +76,11 @@ internal static class Arithmetic
         throw Unsupported("+", left, right);
     }
 
+    private static bool IsRepeatable(Value value)
+    {
+        return value.Kind is ValueKind.String or ValueKind.List or ValueKind.Tuple;
+    }
+
     private static Value Repeat(Value repeated, Value times, RenderContext context)
     {
         long count = Math.Max(0, times.Integer);
@@ -106,7 +113,7 @@ internal static class Arithmetic
             return new Value(builder.ToTracked(), repeated.IsMarkup);
         }
 
-        if (repeated.Kind is ValueKind.List or ValueKind.Tuple)
+        if (IsRepeatable(repeated))
         {
             List<Value> items = repeated.Sequence.Items;
             context.Budget.ChargeSteps(Math.Min(count, RenderBudget.MaxSteps) * Math.Min(items.Count, RenderBudget.MaxSteps));
@@ -126,7 +133,12 @@ internal static class Arithmetic
     {
         if (right == 0 && symbol is "/" or "//" or "%")
         {
-            throw new ChatTemplateException(symbol == "/" ? "division by zero" : "integer division or modulo by zero");
+            throw new ChatTemplateException(symbol switch
+            {
+                "/" => "division by zero",
+                "//" => "integer division or modulo by zero",
+                _ => "integer modulo by zero",
+            });
         }
 
         try

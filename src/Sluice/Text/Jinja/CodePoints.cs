@@ -50,7 +50,7 @@ internal static class CodePoints
     /// <summary>One string a code point.</summary>
     public static List<Value> Split(TrackedString text, RenderContext context)
     {
-        context.Budget.ChargeSteps(text.Length);
+        context.Budget.ChargeSteps(2L * text.Length);
         ReadOnlySpan<char> characters = text.AsSpan();
         List<Value> items = new(characters.Length);
         int index = 0;

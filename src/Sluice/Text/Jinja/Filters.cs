@@ -11,11 +11,11 @@ internal static class Filters
 
     public static Builtin Find(string name)
     {
-        return All.TryGetValue(name, out Builtin? filter) ? filter : throw new ChatTemplateException($"No filter named '{name}' found.");
+        return TryFind(name) ?? throw new ChatTemplateException($"No filter named '{name}' found.");
     }
 
-    public static bool Exists(string name)
+    public static Builtin? TryFind(string name)
     {
-        return All.ContainsKey(name);
+        return All.GetValueOrDefault(name);
     }
 }

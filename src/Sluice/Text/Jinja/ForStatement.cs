@@ -42,16 +42,7 @@ internal sealed class ForStatement(
             values = Select(values, scope);
         }
 
-        if (values.Count == 0)
-        {
-            if (otherwise is not null)
-            {
-                ExecuteAll(otherwise, scope.Child(), output);
-            }
-
-            return;
-        }
-
+        bool hasCompleted = false;
         LoopObject loop = new(this, scope, values, depth);
         for (int i = 0; i < values.Count; i++)
         {
@@ -59,10 +50,18 @@ internal sealed class ForStatement(
             Scope pass = scope.Child();
             pass.Set("loop", new Value(loop));
             target.Assign(pass, values[i]);
-            if (ExecuteAll(body, pass, output) == Flow.Break)
+            Flow flow = ExecuteAll(body, pass, output);
+            hasCompleted |= flow == Flow.Next;
+            if (flow == Flow.Break)
             {
-                return;
+                break;
             }
+        }
+
+        // As in Jinja2, the else part also runs where every pass was cut short by break or continue.
+        if (!hasCompleted && otherwise is not null)
+        {
+            ExecuteAll(otherwise, scope.Child(), output);
         }
     }
 

@@ -3,6 +3,9 @@ namespace Sluice.Text.Jinja;
 /// <summary>The functions that every template can call.</summary>
 internal static class Globals
 {
+    /// <summary>Copying a dictionary hashes and compares each key.</summary>
+    private const long StepsPerEntry = 5;
+
     private static readonly Builtin[] All =
     [
         new("range", Range, hasTarget: false, "start", "stop", "step"),
@@ -59,7 +62,8 @@ internal static class Globals
         {
             if (source.Kind == ValueKind.Dict)
             {
-                context.Budget.ChargeSteps(source.Dict.Entries.Count);
+                context.Budget.ChargeSteps(StepsPerEntry * source.Dict.Entries.Count);
+                dict.Entries.EnsureCapacity(source.Dict.Entries.Count);
                 foreach ((Value key, Value value) in source.Dict.Entries)
                 {
                     dict.Entries[key] = value;

@@ -2,7 +2,7 @@ namespace Sluice.Text.Jinja;
 
 internal readonly record struct MacroParameter(string Name, Expression? Default);
 
-/// <summary>The parameters and body of a macro or a call block, and which of the implicit variables its body reads.</summary>
+/// <summary>The parameters and body of a macro, or of a call block (which has no name), and which of the implicit variables its body reads.</summary>
 internal sealed record MacroDefinition(
     string Name, List<MacroParameter> Parameters, List<Statement> Body, bool UsesVarargs, bool UsesKwargs, bool UsesCaller);
 
@@ -39,16 +39,18 @@ internal sealed class MacroObject(MacroDefinition definition, Scope scope) : Hos
 
     public override bool IsCallable => true;
 
+    private string QuotedName => definition.Name.Length == 0 ? "None" : $"'{definition.Name}'";
+
     public override string Describe()
     {
-        return $"<Macro '{definition.Name}'>";
+        return definition.Name.Length == 0 ? "<Macro anonymous>" : $"<Macro {QuotedName}>";
     }
 
     public override bool TryGetMember(string name, out Value value)
     {
         value = name switch
         {
-            "name" => Value.FromString(definition.Name),
+            "name" => definition.Name.Length == 0 ? Value.None : Value.FromString(definition.Name),
             "arguments" => Value.FromTuple([.. definition.Parameters.Select(parameter => Value.FromString(parameter.Name))]),
             "catch_varargs" => Value.FromBoolean(definition.UsesVarargs),
             "catch_kwargs" => Value.FromBoolean(definition.UsesKwargs),
@@ -79,6 +81,13 @@ internal sealed class MacroObject(MacroDefinition definition, Scope scope) : Hos
         return new Value(text);
     }
 
+    private ChatTemplateException NotTaken(string name)
+    {
+        return new ChatTemplateException(name == "caller"
+            ? $"macro {QuotedName} was invoked with two values for the special caller argument. This is most likely a bug."
+            : $"macro {QuotedName} takes no keyword argument '{name}'");
+    }
+
     private void BindPositional(List<Value> positional, Scope inner)
     {
         int count = Math.Min(positional.Count, definition.Parameters.Count);
@@ -93,7 +102,7 @@ internal sealed class MacroObject(MacroDefinition definition, Scope scope) : Hos
         }
         else if (positional.Count > count)
         {
-            throw new ChatTemplateException($"macro '{definition.Name}' takes not more than {definition.Parameters.Count} argument(s)");
+            throw new ChatTemplateException($"macro {QuotedName} takes not more than {definition.Parameters.Count} argument(s)");
         }
     }
 
@@ -104,12 +113,7 @@ internal sealed class MacroObject(MacroDefinition definition, Scope scope) : Hos
         {
             if (definition.Parameters.Exists(parameter => parameter.Name == name))
             {
-                if (!bound.Add(name))
-                {
-                    throw new ChatTemplateException($"macro '{definition.Name}' got multiple values for argument '{name}'");
-                }
-
-                inner.Set(name, value);
+                inner.Set(name, bound.Add(name) ? value : throw NotTaken(name));
             }
             else if (name == "caller" && definition.UsesCaller)
             {
@@ -121,7 +125,7 @@ internal sealed class MacroObject(MacroDefinition definition, Scope scope) : Hos
             }
             else
             {
-                throw new ChatTemplateException($"macro '{definition.Name}' takes no keyword argument '{name}'");
+                throw NotTaken(name);
             }
         }
 

@@ -19,7 +19,6 @@ internal static class NumberFilters
 
     private static Value Abs(Value value)
     {
-        PythonTypes.RequireDefined(value);
         if (!value.IsNumber)
         {
             throw new ChatTemplateException($"bad operand type for abs(): '{PythonTypes.NameOf(value)}'");
@@ -32,6 +31,7 @@ internal static class NumberFilters
 
     private static Value ToInteger(RenderContext context, ReadOnlySpan<Value> a)
     {
+        PythonTypes.RequireDefined(a[0]);
         Value fallback = a[1].IsMissing ? Value.FromInteger(0) : a[1];
         int numberBase = (int)Arguments.Integer(a[2], 10);
         switch (a[0].Kind)
@@ -89,6 +89,7 @@ internal static class NumberFilters
 
     private static Value ToFloat(RenderContext context, ReadOnlySpan<Value> a)
     {
+        PythonTypes.RequireDefined(a[0]);
         if (a[0].IsNumber)
         {
             return Value.FromFloat(a[0].Number);
@@ -105,7 +106,6 @@ internal static class NumberFilters
 
     private static Value Round(RenderContext context, ReadOnlySpan<Value> a)
     {
-        PythonTypes.RequireDefined(a[0]);
         if (!a[0].IsNumber)
         {
             throw new ChatTemplateException($"type {PythonTypes.NameOf(a[0])} doesn't define __round__ method");

@@ -14,7 +14,7 @@ internal static class NumberFormat
         PythonTypes.RequireDefined(value);
         if (!value.IsNumber)
         {
-            throw new ChatTemplateException($"%{type} format: a number is required, not {PythonTypes.NameOf(value)}");
+            throw new ChatTemplateException($"%{type} format: a real number is required, not {PythonTypes.NameOf(value)}");
         }
 
         int digits = precision ?? 6;

@@ -6,7 +6,7 @@ internal static class Padding
     /// <param name="text">What to pad.</param>
     /// <param name="width">Code points wanted; a longer text stays whole.</param>
     /// <param name="fill">The character to fill with.</param>
-    /// <param name="alignment">Where the text stands: one of &lt; &gt; ^ (Jinja's and str.center's odd column goes left of it for odd widths).</param>
+    /// <param name="alignment">Where the text stands: one of &lt; &gt; ^, or c for str.center, whose odd column goes left where the width is odd.</param>
     /// <param name="output">Where it goes.</param>
     public static void Write(TrackedString text, long width, char fill, char alignment, TextBuilder output)
     {
@@ -17,7 +17,7 @@ internal static class Padding
             throw RenderBudget.CharactersSpent();
         }
 
-        int before = (int)(alignment switch { '<' => 0, '>' => missing, _ => missing / 2 });
+        int before = (int)(alignment switch { '<' => 0, '>' => missing, 'c' => (missing / 2) + (missing & width & 1), _ => missing / 2 });
         output.Append(fill, before, Origin.Template);
         output.Append(text);
         output.Append(fill, (int)missing - before, Origin.Template);

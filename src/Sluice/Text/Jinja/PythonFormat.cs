@@ -13,11 +13,6 @@ internal static class PythonFormat
                 output.Append(value.Text);
                 break;
             case ValueKind.Undefined:
-                if (value.Undefined.IsUnsafe)
-                {
-                    throw value.Undefined.Error();
-                }
-
                 break;
             default:
                 WriteRepr(value, output, context);

@@ -35,8 +35,7 @@ internal static class PythonTypes
     {
         return value.Kind switch
         {
-            ValueKind.Missing or ValueKind.None => false,
-            ValueKind.Undefined => value.Undefined.IsUnsafe ? throw value.Undefined.Error() : false,
+            ValueKind.Missing or ValueKind.None or ValueKind.Undefined => false,
             ValueKind.Boolean or ValueKind.Integer => value.Integer != 0,
             ValueKind.Float => value.Number != 0,
             ValueKind.String => value.Text.Length > 0,
@@ -52,7 +51,7 @@ internal static class PythonTypes
         switch (value.Kind)
         {
             case ValueKind.Undefined:
-                return value.Undefined.IsUnsafe ? throw value.Undefined.Error() : 0;
+                return 0;
             case ValueKind.String:
                 context.Budget.ChargeScan(value.Text.Length);
                 return CodePoints.Count(value.Text.AsSpan());
@@ -74,7 +73,7 @@ internal static class PythonTypes
     {
         List<Value> items = value.Kind switch
         {
-            ValueKind.Undefined => value.Undefined.IsUnsafe ? throw value.Undefined.Error() : [],
+            ValueKind.Undefined => [],
             ValueKind.List or ValueKind.Tuple or ValueKind.Range => value.Sequence.Items,
             ValueKind.Generator => value.Sequence.Drain(),
             ValueKind.Dict => value.Dict.Keys(),

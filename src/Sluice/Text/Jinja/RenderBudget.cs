@@ -17,6 +17,10 @@ internal sealed class RenderBudget
     public const int MaxRangeLength = 100_000;
     private const int CharactersPerStep = 64;
 
+    /// <summary>A call makes a scope, an output and their tables.</summary>
+    private const int StepsPerCall = 10;
+
+
     private long _steps;
     private long _characters;
     private int _callDepth;
@@ -68,6 +72,8 @@ internal sealed class RenderBudget
         {
             throw new ChatTemplateException($"the chat template nests more than {MaxCallDepth} calls") { IsBudget = true };
         }
+
+        ChargeSteps(StepsPerCall);
     }
 
     public void LeaveCall()

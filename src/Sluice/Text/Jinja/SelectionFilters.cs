@@ -63,7 +63,8 @@ internal static class SelectionFilters
             return Value.FromGenerator(items.ConvertAll(item => Attribute(item, arguments.Named[attribute].Value, whenUndefined, context)));
         }
 
-        Builtin filter = Filters.Find(NameOf(arguments, 0, "map requires a filter argument"));
+        string name = NameOf(arguments, 0, "map requires a filter argument");
+        Builtin filter = Filters.TryFind(name) ?? throw new ChatTemplateException($"No filter named '{name}'.");
         CallArguments rest = new(arguments.Positional[1..], arguments.Named);
         return Value.FromGenerator(items.ConvertAll(item =>
         {
@@ -85,7 +86,13 @@ internal static class SelectionFilters
             throw new ChatTemplateException("Missing parameter for attribute name");
         }
 
-        Builtin? test = arguments.Positional.Count > offset ? Tests.Find(NameOf(arguments, offset, "a test's name must be a string")) : null;
+        Builtin? test = null;
+        if (arguments.Positional.Count > offset)
+        {
+            string name = NameOf(arguments, offset, "a test's name must be a string");
+            test = Tests.TryFind(name) ?? throw new ChatTemplateException($"No test named '{name}'.");
+        }
+
         CallArguments rest = test is null ? CallArguments.Empty : new CallArguments(arguments.Positional[(offset + 1)..], arguments.Named);
         List<Value> selected = [];
         foreach (Value item in PythonTypes.Iterate(target, context))

@@ -78,7 +78,7 @@ internal static class SequenceFilters
         bool isCaseSensitive = Arguments.IsTrue(a[2], false);
         Value attribute = a[3];
         List<Value> items = PythonTypes.Iterate(a[0], context);
-        return Value.FromList(SortBy(items, item => Key(item, attribute, isCaseSensitive, context), Arguments.IsTrue(a[1], false), context));
+        return Value.FromList(SortBy(items, item => SortingKey(item, attribute, isCaseSensitive, context), Arguments.IsTrue(a[1], false), context));
     }
 
     private static Value Unique(RenderContext context, ReadOnlySpan<Value> a)
@@ -237,6 +237,23 @@ internal static class SequenceFilters
     {
         Value key = attribute.IsMissing || attribute.IsNone ? item : SelectionFilters.Attribute(item, attribute, default, context);
         return SortKey(key, isCaseSensitive, context);
+    }
+
+    /// <summary>"age,name" sorts by several attributes.</summary>
+    private static Value SortingKey(Value item, Value attribute, bool isCaseSensitive, RenderContext context)
+    {
+        if (!attribute.IsString || !attribute.Text.AsSpan().Contains(','))
+        {
+            return Key(item, attribute, isCaseSensitive, context);
+        }
+
+        List<Value> keys = [];
+        foreach (string part in attribute.Text.ToString().Split(','))
+        {
+            keys.Add(Key(item, Value.FromString(part), isCaseSensitive, context));
+        }
+
+        return Value.FromTuple(keys);
     }
 
     private static Value SortKey(Value value, bool isCaseSensitive, RenderContext context)

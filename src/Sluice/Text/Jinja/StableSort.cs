@@ -28,7 +28,7 @@ internal static class StableSort
         int right = middle;
         for (int i = start; i < end; i++)
         {
-            bool takeLeft = left < middle && (right >= end || compare(source[left], source[right]) <= 0);
+            bool takeLeft = left < middle && (right >= end || compare(source[right], source[left]) >= 0);
             target[i] = takeLeft ? source[left++] : source[right++];
         }
     }

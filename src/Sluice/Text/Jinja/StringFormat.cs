@@ -32,7 +32,7 @@ internal static class StringFormat
             int close = text[position..].IndexOf('}');
             if (text[position] == '}' || close < 0)
             {
-                throw new ChatTemplateException(close < 0 ? "expected '}' before end of string" : "Single '}' encountered in format string");
+                throw new ChatTemplateException($"Single '{text[position]}' encountered in format string");
             }
 
             WriteField(text.Slice(position + 1, close - 1).ToString(), format.IsMarkup, ref automatic, arguments, output, context);
@@ -74,7 +74,7 @@ internal static class StringFormat
             int index = first.Length == 0 ? automatic++ : int.TryParse(first, NumberStyles.None, CultureInfo.InvariantCulture, out int number) ? number : int.MaxValue;
             value = index < arguments.Positional.Count
                 ? arguments.Positional[index]
-                : throw new ChatTemplateException($"Replacement index {index} out of range for positional args tuple");
+                : throw new ChatTemplateException("tuple index out of range");
         }
         else
         {

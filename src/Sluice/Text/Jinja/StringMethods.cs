@@ -36,7 +36,7 @@ internal static class StringMethods
         new("format", (context, target, arguments) => StringFormat.Apply(context, target, arguments)),
         new("ljust", (context, a) => Padding.Pad(a[0], a[1], a[2], '<', context), true, "width", "fillchar"),
         new("rjust", (context, a) => Padding.Pad(a[0], a[1], a[2], '>', context), true, "width", "fillchar"),
-        new("center", (context, a) => Padding.Pad(a[0], a[1], a[2], '^', context), true, "width", "fillchar"),
+        new("center", (context, a) => Padding.Pad(a[0], a[1], a[2], 'c', context), true, "width", "fillchar"),
         new("zfill", ZeroFill, true, "width"),
         new("isdigit", (context, a) => All(a[0], char.IsDigit, context), true),
         new("isdecimal", (context, a) => All(a[0], char.IsDigit, context), true),

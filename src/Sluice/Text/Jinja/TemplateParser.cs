@@ -193,7 +193,7 @@ internal sealed class TemplateParser
             throw Lexer.Error("'call' needs a macro call", line);
         }
 
-        return new CallBlockStatement(line, call, ParseCallable("caller", parameters, "call", "endcall"));
+        return new CallBlockStatement(line, call, ParseCallable("", parameters, "call", "endcall"));
     }
 
     private MacroDefinition ParseCallable(string name, List<MacroParameter> parameters, string tag, string ending)

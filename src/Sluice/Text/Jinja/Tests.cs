@@ -27,8 +27,8 @@ internal static class Tests
         new("lower", (context, a) => StringMethods.Find("islower")!.Invoke(context, new Value(PythonFormat.ToText(a[0], context)), CallArguments.Empty), true),
         new("upper", (context, a) => StringMethods.Find("isupper")!.Invoke(context, new Value(PythonFormat.ToText(a[0], context)), CallArguments.Empty), true),
         new("divisibleby", (context, a) => Value.FromBoolean(!PythonTypes.IsTrue(Arithmetic.Apply("%", a[0], a[1], context))), true, "num"),
-        new("filter", (_, a) => Value.FromBoolean(a[0].IsString && Filters.Exists(a[0].Text.ToString())), true),
-        new("test", (_, a) => Value.FromBoolean(a[0].IsString && All!.ContainsKey(a[0].Text.ToString())), true),
+        new("filter", (_, a) => Value.FromBoolean(a[0].IsString && Filters.TryFind(a[0].Text.ToString()) is not null), true),
+        new("test", (_, a) => Value.FromBoolean(a[0].IsString && TryFind(a[0].Text.ToString()) is not null), true),
         new("sameas", (_, a) => Value.FromBoolean(IsSame(a[0], a[1])), true, "other"),
         Compare("in", "in"),
         Compare("==", "=="), Compare("eq", "=="), Compare("equalto", "=="),
@@ -41,7 +41,12 @@ internal static class Tests
 
     public static Builtin Find(string name)
     {
-        return All.TryGetValue(name, out Builtin? test) ? test : throw new ChatTemplateException($"No test named '{name}' found.");
+        return TryFind(name) ?? throw new ChatTemplateException($"No test named '{name}' found.");
+    }
+
+    public static Builtin? TryFind(string name)
+    {
+        return All.GetValueOrDefault(name);
     }
 
     private static Builtin Test(string name, Func<Value, bool> test)

@@ -15,7 +15,7 @@ internal static class TextFilters
         new("replace", Replace, true, "old", "new", "count"),
         new("join", Join, true, "d", "attribute"),
         new("indent", Indent, true, "width", "first", "blank"),
-        new("center", (context, a) => Padding.Pad(Soft(a[0], context), a[1].IsMissing ? Value.FromInteger(80) : a[1], default, '^', context), true, "width"),
+        new("center", (context, a) => Padding.Pad(Soft(a[0], context), a[1].IsMissing ? Value.FromInteger(80) : a[1], default, 'c', context), true, "width"),
         new("truncate", Truncate, true, "length", "killwords", "end", "leeway"),
         new("wordcount", (context, a) => Value.FromInteger(CountWords(Soft(a[0], context).Text, context)), true),
         new("format", (context, target, arguments) => Format(context, target, arguments)),

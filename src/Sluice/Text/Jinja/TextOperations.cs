@@ -28,7 +28,7 @@ internal static class TextOperations
             end--;
         }
 
-        context.Budget.ChargeScan((long)(all.Length - (end - start)) * (1 + (set.Length / 8)));
+        context.Budget.ChargeScan((long)(all.Length - (end - start)) * (8 + set.Length));
         return text.Slice(start, end - start);
     }
 
@@ -48,7 +48,7 @@ internal static class TextOperations
         int position = 0;
         for (long count = 0; count < limit && found >= 0; count++)
         {
-            context.Budget.ChargeSteps(1);
+            context.Budget.ChargeSteps(2);
             builder.Append(text.Slice(position, found - position));
             builder.Append(replacement);
             position = found + wanted.Length;
@@ -90,7 +90,7 @@ internal static class TextOperations
                 break;
             }
 
-            context.Budget.ChargeSteps(1);
+            context.Budget.ChargeSteps(3);
             parts.Add(new Value(text.Slice(position, found), target.IsMarkup));
             position += found + separator.Length;
         }
@@ -130,7 +130,7 @@ internal static class TextOperations
         return parts;
     }
 
-    /// <summary>split() without separator: runs of whitespace, none at the ends. A limit leaves the rest unsplit, at the side split last.</summary>
+    /// <summary>split() without separator: runs of whitespace, none at the ends. A limit leaves the rest as it is.</summary>
     public static List<Value> SplitWhitespace(Value target, long limit, bool fromEnd, RenderContext context)
     {
         TrackedString text = target.Text;
@@ -148,7 +148,7 @@ internal static class TextOperations
 
             if (position > start)
             {
-                context.Budget.ChargeSteps(1);
+                context.Budget.ChargeSteps(3);
                 words.Add((start, position));
             }
 
@@ -161,17 +161,11 @@ internal static class TextOperations
             int surplus = words.Count - kept;
             if (fromEnd)
             {
-                words = [(words[0].Start, words[surplus - 1].End), .. words[surplus..]];
+                words = [(0, words[surplus - 1].End), .. words[surplus..]];
             }
             else
             {
-                int end = words[^1].End;
-                while (end < all.Length)
-                {
-                    end = all.Length;
-                }
-
-                words = [.. words[..kept], (words[kept].Start, end)];
+                words = [.. words[..kept], (words[kept].Start, all.Length)];
             }
         }
 
@@ -194,7 +188,7 @@ internal static class TextOperations
 
             int end = i;
             i += all[i] == '\r' && i + 1 < all.Length && all[i + 1] == '\n' ? 1 : 0;
-            context.Budget.ChargeSteps(1);
+            context.Budget.ChargeSteps(3);
             lines.Add(new Value(text.Slice(start, (keepEnds ? i + 1 : end) - start), target.IsMarkup));
             start = i + 1;
         }

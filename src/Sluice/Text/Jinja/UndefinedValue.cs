@@ -10,15 +10,13 @@ internal enum UndefinedReason : byte
     /// <summary>An inline if without else.</summary>
     Condition,
 
-    /// <summary>A member that exists in Python but that the sandbox refuses: every use raises, printing too.</summary>
+    /// <summary>A member that exists in Python but that the sandbox refuses.</summary>
     Unsafe,
 }
 
 /// <summary>A name or member that does not exist. It prints as nothing; using it otherwise raises <see cref="Error"/>.</summary>
 internal sealed class UndefinedValue(UndefinedReason reason, Value owner, string name)
 {
-    public bool IsUnsafe => reason == UndefinedReason.Unsafe;
-
     public ChatTemplateException Error()
     {
         string ownerType = owner.IsNone ? "None" : PythonTypes.NameOf(owner) + " object";
