@@ -212,7 +212,8 @@ internal sealed class ConfigObject
     private UserErrorException Wrong(string name, JsonElement element, string expected)
     {
         string found = element.GetRawText();
-        return Error($"\"{name}\" is {(found.Length <= 60 ? found.ReplaceLineEndings(" ") : element.ValueKind.ToString())}; {expected} was expected");
+        return Error($"\"{name}\" is {(found.Length <= 60 ? found.ReplaceLineEndings(" ") : element.ValueKind.ToString())}; "
+            + $"{expected} was expected");
     }
 
     private JsonElement? Find(string name)
@@ -274,7 +275,8 @@ internal sealed class ConfigObject
             JsonElement root = JsonElement.Parse(content, new JsonDocumentOptions { AllowDuplicateProperties = false, MaxDepth = 64 });
             return root.ValueKind == JsonValueKind.Object
                 ? root
-                : throw new UserErrorException($"{where}: a JSON object was expected, found {root.ValueKind.ToString().ToLowerInvariant()}");
+                : throw new UserErrorException($"{where}: a JSON object was expected, found "
+                    + $"{root.ValueKind.ToString().ToLowerInvariant()}");
         }
         catch (JsonException e)
         {

@@ -27,7 +27,10 @@ internal static class Gemma3
     };
 
     /// <summary>The language part of the image-and-text checkpoints; image weights are not used.</summary>
-    public static ModelFamily LanguagePart { get; } = Family with { Create = static builder => CreateModel(builder, "language_model.model.") };
+    public static ModelFamily LanguagePart { get; } = Family with
+    {
+        Create = static builder => CreateModel(builder, "language_model.model."),
+    };
 
     private static ModelConfig Configure(ConfigObject source, ModelConfig config) => config with
     {

@@ -28,7 +28,7 @@ public sealed record GenerationDefaults
     /// <param name="modelFolder">The model folder.</param>
     /// <param name="source"><c>auto</c> for the model folder, <c>vllm</c> for none, or another folder.</param>
     /// <param name="overrides">A JSON object whose keys win over the file's, or none.</param>
-    /// <exception cref="UserErrorException">The file or the overrides are no JSON object, or a value has the wrong type or range.</exception>
+    /// <exception cref="UserErrorException">No JSON object, or a value of the wrong type or range.</exception>
     internal static GenerationDefaults Read(string modelFolder, string source, string? overrides)
     {
         const string overridesName = "--override-generation-config";

@@ -3,7 +3,11 @@ namespace Sluice.Models;
 /// <summary>Llama 2 and 3.x and the many checkpoints of that shape.</summary>
 internal static class Llama
 {
-    public static ModelFamily Family { get; } = new() { Configure = Configure, Create = static builder => new PreNormDecoder(builder, CreateLayer) };
+    public static ModelFamily Family { get; } = new()
+    {
+        Configure = Configure,
+        Create = static builder => new PreNormDecoder(builder, CreateLayer),
+    };
 
     private static ModelConfig Configure(ConfigObject source, ModelConfig config) => config with
     {

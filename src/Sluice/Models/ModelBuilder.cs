@@ -31,7 +31,8 @@ internal sealed class ModelBuilder
     }
 
     /// <summary>A builder that allocates, and notes what to read.</summary>
-    public static ModelBuilder ForLoading(ModelConfig config, BuildLimits limits, DType? weightType, IBackend backend, ICheckpoint checkpoint) =>
+    public static ModelBuilder ForLoading(
+        ModelConfig config, BuildLimits limits, DType? weightType, IBackend backend, ICheckpoint checkpoint) =>
         new(config, limits, weightType, backend.ActivationType, backend, checkpoint);
 
     /// <summary>A builder that allocates nothing. With a checkpoint it checks all tensors and takes their types from it.</summary>
@@ -141,7 +142,7 @@ internal sealed class ModelBuilder
     private Tensor Vector(int length, params ReadOnlySpan<(string Name, int Length)> parts)
     {
         WeightBytes += (long)length * sizeof(float);
-        float[] values = new float[length];
+        float[] values = _backend is null ? [] : new float[length];
         int first = 0;
         foreach ((string name, int partLength) in parts)
         {

@@ -58,7 +58,8 @@ internal static class ModelConfigReader
 
         if (givenHeadDim is null && hiddenSize % heads != 0)
         {
-            throw source.Error($"\"hidden_size\" {hiddenSize} is not a multiple of \"num_attention_heads\" {heads}, and there is no \"head_dim\"");
+            throw source.Error($"\"hidden_size\" {hiddenSize} is not a multiple of \"num_attention_heads\" {heads}, and "
+                + "there is no \"head_dim\"");
         }
 
         int headDim = givenHeadDim ?? hiddenSize / heads;
@@ -119,7 +120,8 @@ internal static class ModelConfigReader
         if (quantization is not null)
         {
             string method = quantization.Text("quant_method") ?? "unknown";
-            throw source.Error($"the weights are quantized (method \"{method}\"), which is not supported yet; use a bfloat16, float16 or float32 checkpoint");
+            throw source.Error($"the weights are quantized (method \"{method}\"), which is not supported yet; use a "
+                + "bfloat16, float16 or float32 checkpoint");
         }
     }
 
@@ -130,7 +132,8 @@ internal static class ModelConfigReader
             int rotaryDim = layer.Rope.RotaryDim(config.HeadDim);
             if (rotaryDim < 2 || rotaryDim % 2 != 0)
             {
-                throw source.Error($"{rotaryDim} of {config.HeadDim} elements of a head would be rotated; an even number, at least 2, was expected");
+                throw source.Error($"{rotaryDim} of {config.HeadDim} elements of a head would be rotated; an even number, at "
+                    + "least 2, was expected");
             }
 
             CheckFactors(source, "short_factor", layer.Rope.ShortFactors, rotaryDim);
@@ -142,7 +145,8 @@ internal static class ModelConfigReader
     {
         if (factors.Count != 0 && factors.Count != rotaryDim / 2)
         {
-            throw source.Error($"\"{name}\" has {factors.Count} entries; {rotaryDim / 2} were expected, one for two rotated elements of a head");
+            throw source.Error($"\"{name}\" has {factors.Count} entries; {rotaryDim / 2} were expected, one for two rotated "
+                + "elements of a head");
         }
     }
 

@@ -46,7 +46,9 @@ internal static class ModelLoader
         if (plan.WeightBytes + plan.WorkspaceBytes > availableBytes)
         {
             throw new UserErrorException(
-                $"{options.Model} takes {Gibibytes(plan.WeightBytes)} GiB for weights and {Gibibytes(plan.WorkspaceBytes)} GiB for buffers, and {Gibibytes(availableBytes)} GiB are free; free memory, or try a smaller model, --dtype or --max-num-batched-tokens");
+                $"{options.Model} takes {Gibibytes(plan.WeightBytes)} GiB for weights and {Gibibytes(plan.WorkspaceBytes)} "
+                + $"GiB for buffers, and {Gibibytes(availableBytes)} GiB are free; free memory, or try a smaller model, "
+                    + "--dtype, --max-model-len or --max-num-batched-tokens");
         }
     }
 

@@ -18,7 +18,8 @@ internal sealed class PreNormDecoder : Decoder
     /// <param name="createLayer">Makes the layer of an index.</param>
     /// <param name="embeddingScale">Factor of the embedding.</param>
     /// <param name="gainOffset">1 for families that store the gain of norms minus 1.</param>
-    public PreNormDecoder(ModelBuilder builder, Func<ModelBuilder, int, PreNormLayer> createLayer, float embeddingScale = 1, float gainOffset = 0)
+    public PreNormDecoder(
+        ModelBuilder builder, Func<ModelBuilder, int, PreNormLayer> createLayer, float embeddingScale = 1, float gainOffset = 0)
         : base(builder, embeddingScale: embeddingScale, gainOffset: gainOffset)
     {
         _layers = new PreNormLayer[builder.Config.LayerCount];

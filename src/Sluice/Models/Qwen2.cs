@@ -3,7 +3,11 @@ namespace Sluice.Models;
 /// <summary>Qwen2 and Qwen2.5: Llama's layers with biases on query, key and value.</summary>
 internal static class Qwen2
 {
-    public static ModelFamily Family { get; } = new() { Configure = Configure, Create = static builder => new PreNormDecoder(builder, Llama.CreateLayer) };
+    public static ModelFamily Family { get; } = new()
+    {
+        Configure = Configure,
+        Create = static builder => new PreNormDecoder(builder, Llama.CreateLayer),
+    };
 
     private static ModelConfig Configure(ConfigObject source, ModelConfig config) => config with
     {

@@ -5,7 +5,11 @@ namespace Sluice.Models;
 /// <summary>Qwen3 (dense): Llama's layers with a norm on each head of queries and keys.</summary>
 internal static class Qwen3
 {
-    public static ModelFamily Family { get; } = new() { Configure = Configure, Create = static builder => new PreNormDecoder(builder, CreateLayer) };
+    public static ModelFamily Family { get; } = new()
+    {
+        Configure = Configure,
+        Create = static builder => new PreNormDecoder(builder, CreateLayer),
+    };
 
     private static ModelConfig Configure(ConfigObject source, ModelConfig config) => config with
     {

@@ -105,7 +105,8 @@ internal static class RopeReader
                     LongFactors = Factors(rope, "long_factor"),
                 };
             default:
-                throw rope.Error($"rope type \"{type}\" is not supported; supported are default, linear, dynamic, llama3, yarn and longrope");
+                throw rope.Error($"rope type \"{type}\" is not supported; supported are default, linear, dynamic, llama3, "
+                    + "yarn and longrope");
         }
     }
 

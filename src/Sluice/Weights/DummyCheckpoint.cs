@@ -54,6 +54,16 @@ internal sealed class DummyCheckpoint(long seed) : ICheckpoint
     // A hash of a counter: any part of a matrix can be made by any thread. Two bfloat16 values from each 32-bit hash.
     private static void FillUniform(Span<ushort> destination, uint key, long firstElement, float scale)
     {
+        if ((firstElement & 1) != 0 && !destination.IsEmpty)
+        {
+            // The second value of a pair whose first is not asked for.
+            Span<ushort> pair = stackalloc ushort[2];
+            FillUniform(pair, key, firstElement - 1, scale);
+            destination[0] = pair[1];
+            destination = destination[1..];
+            firstElement++;
+        }
+
         uint start = (uint)(firstElement >> 1) + (uint)(firstElement >> 33) * 0x9E37_79B9;
         Vector256<uint> counter = Vector256.Create(start) + Vector256.Create(0u, 1, 2, 3, 4, 5, 6, 7);
         Vector256<float> unit = Vector256.Create(scale / 2_147_483_648f);

@@ -52,7 +52,8 @@ internal sealed class SafetensorsCheckpoint : ICheckpoint
         if (!_tensors.TryGetValue(name, out (SafetensorsFile File, SafetensorsEntry Entry) found))
         {
             throw new UserErrorException(
-                $"{_folder}: tensor {name} {ShapeText(shape)} is in none of the {_files.Count} safetensors files ({_tensors.Count} tensors), and the model needs it");
+                $"{_folder}: tensor {name} {ShapeText(shape)} is in none of the {_files.Count} safetensors files "
+                + $"({_tensors.Count} tensors), and the model needs it");
         }
 
         SafetensorsEntry entry = found.Entry;
@@ -63,7 +64,8 @@ internal sealed class SafetensorsCheckpoint : ICheckpoint
         }
 
         DType type = SafetensorsType.ToDType(entry.TypeName) ?? throw new UserErrorException(
-            $"{found.File.Path}: tensor {name} has the dtype {entry.TypeName}, which is not supported yet; supported are {SafetensorsType.Supported}");
+            $"{found.File.Path}: tensor {name} has the dtype {entry.TypeName}, which is not supported yet; supported are "
+            + $"{SafetensorsType.Supported}");
         _used.Add(name);
         return new CheckpointTensor(name, type, found.File.Path, entry.Begin, entry.End - entry.Begin);
     }
@@ -91,7 +93,8 @@ internal sealed class SafetensorsCheckpoint : ICheckpoint
             if (!_tensors.TryAdd(entry.Name, (file, entry)))
             {
                 throw new UserErrorException(
-                    $"{path}: tensor {SafetensorsHeader.Quote(entry.Name)} is also in {_tensors[entry.Name].File.Path}; one place was expected");
+                    $"{path}: tensor {SafetensorsHeader.Quote(entry.Name)} is also in {_tensors[entry.Name].File.Path}; one "
+                    + "place was expected");
             }
         }
     }
@@ -104,7 +107,8 @@ internal sealed class SafetensorsCheckpoint : ICheckpoint
             string path = Path.Combine(_folder, name);
             if (!File.Exists(path))
             {
-                throw new UserErrorException($"{path} is missing; {indexPath} says that {map.Values.Count(file => file == name)} tensors are in it");
+                throw new UserErrorException($"{path} is missing; {indexPath} says that "
+                    + $"{map.Values.Count(file => file == name)} tensors are in it");
             }
 
             AddFile(path);
@@ -115,7 +119,8 @@ internal sealed class SafetensorsCheckpoint : ICheckpoint
             if (!_tensors.TryGetValue(tensor, out (SafetensorsFile File, SafetensorsEntry Entry) found)
                 || Path.GetFileName(found.File.Path) != name)
             {
-                throw new UserErrorException($"{Path.Combine(_folder, name)}: tensor {SafetensorsHeader.Quote(tensor)} is not in it, as {IndexName} says");
+                throw new UserErrorException($"{Path.Combine(_folder, name)}: tensor {SafetensorsHeader.Quote(tensor)} is "
+                    + $"not in it, as {IndexName} says");
             }
         }
     }
@@ -130,10 +135,12 @@ internal sealed class SafetensorsCheckpoint : ICheckpoint
 
         if (candidates.Length > 1)
         {
-            throw new UserErrorException($"{folder} has {candidates.Length} safetensors files but neither {SingleName} nor {IndexName}, which says what is where");
+            throw new UserErrorException($"{folder} has {candidates.Length} safetensors files but neither {SingleName} nor "
+                + $"{IndexName}, which says what is where");
         }
 
-        bool hasOther = Directory.EnumerateFiles(folder).Any(static file => Path.GetExtension(file) is ".bin" or ".pt" or ".pth" or ".ckpt" or ".gguf");
+        bool hasOther = Directory.EnumerateFiles(folder).Any(
+            static file => Path.GetExtension(file) is ".bin" or ".pt" or ".pth" or ".ckpt" or ".gguf");
         throw new UserErrorException(hasOther
             ? $"{folder} has weights in another format only; safetensors files are needed (pickle files can run code and are never read)"
             : $"{folder} has no safetensors files; {SingleName} or {IndexName} with its shards was expected");

@@ -76,7 +76,8 @@ internal sealed class SafetensorsFile : IDisposable
 
             if (count == 0)
             {
-                throw new UserErrorException($"{path}: the file ends at byte {position}; {destination.Length} more were expected (it was cut while being read)");
+                throw new UserErrorException($"{path}: the file ends at byte {position}; {destination.Length} more were "
+                    + "expected (it was cut while being read)");
             }
 
             destination = destination[count..];

@@ -30,7 +30,8 @@ internal static class SafetensorsHeader
         if (length > (ulong)(fileBytes - PrefixBytes))
         {
             throw new UserErrorException(
-                $"{file}: the header says it is {length} bytes long, but the file has {fileBytes - PrefixBytes} after it; it is truncated or no safetensors file");
+                $"{file}: the header says it is {length} bytes long, but the file has {fileBytes - PrefixBytes} after it; it "
+                + "is truncated or no safetensors file");
         }
 
         return length <= MaxHeaderBytes
@@ -155,7 +156,10 @@ internal static class SafetensorsHeader
         var values = new List<long>(4);
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
         {
-            if (values.Count == MaxDimensions || reader.TokenType != JsonTokenType.Number || !reader.TryGetInt64(out long value) || value < 0)
+            if (values.Count == MaxDimensions
+                || reader.TokenType != JsonTokenType.Number
+                || !reader.TryGetInt64(out long value)
+                || value < 0)
             {
                 throw Malformed(file, name, field, expected);
             }
@@ -174,9 +178,12 @@ internal static class SafetensorsHeader
         {
             if (entry.Begin != position || entry.End < entry.Begin)
             {
-                string what = entry.End < entry.Begin ? "ends before it begins" : entry.Begin < position ? "overlaps another" : "leaves a hole before it";
+                string what = entry.End < entry.Begin ? "ends before it begins"
+                    : entry.Begin < position ? "overlaps another"
+                    : "leaves a hole before it";
                 throw new UserErrorException(
-                    $"{file}: tensor {Quote(entry.Name)} at bytes {entry.Begin} to {entry.End} {what}; its beginning was expected at {position}");
+                    $"{file}: tensor {Quote(entry.Name)} at bytes {entry.Begin} to {entry.End} {what}; its beginning was "
+                    + $"expected at {position}");
             }
 
             CheckSize(file, entry);
@@ -197,7 +204,8 @@ internal static class SafetensorsHeader
         if (bits == 0)
         {
             throw new UserErrorException(
-                $"{file}: tensor {Quote(entry.Name)} has the unknown dtype {Quote(entry.TypeName)}; supported are {SafetensorsType.Supported}");
+                $"{file}: tensor {Quote(entry.Name)} has the unknown dtype {Quote(entry.TypeName)}; supported are "
+                + $"{SafetensorsType.Supported}");
         }
 
         Int128 expectedBits = bits;
@@ -213,7 +221,8 @@ internal static class SafetensorsHeader
         if (expectedBits != (Int128)(entry.End - entry.Begin) * 8)
         {
             throw new UserErrorException(
-                $"{file}: tensor {Quote(entry.Name)} has {entry.End - entry.Begin} bytes; {entry.TypeName} {entry.ShapeText} takes {expectedBits / 8}");
+                $"{file}: tensor {Quote(entry.Name)} has {entry.End - entry.Begin} bytes; {entry.TypeName} {entry.ShapeText} "
+                + $"takes {expectedBits / 8}");
         }
     }
 

@@ -44,7 +44,8 @@ internal static class ShardIndex
             if (file is null || !IsPlainName(file))
             {
                 throw new UserErrorException(
-                    $"{path}: tensor {SafetensorsHeader.Quote(entry.Name)} is said to be in {SafetensorsHeader.Quote(entry.Value.ToString())}; the name of a file in the same folder was expected");
+                    $"{path}: tensor {SafetensorsHeader.Quote(entry.Name)} is said to be in "
+                    + $"{SafetensorsHeader.Quote(entry.Value.ToString())}; the name of a file in the same folder was expected");
             }
 
             files.Add(entry.Name, file);

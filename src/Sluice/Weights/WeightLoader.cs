@@ -30,7 +30,10 @@ internal sealed class WeightLoader(IBackend backend, ICheckpoint checkpoint)
     {
         // In the order of the files: readers move through each file together, and read-ahead works.
         _parts.Sort(static (a, b) =>
-            string.CompareOrdinal(a.Tensor.File, b.Tensor.File) is int byFile && byFile != 0 ? byFile : a.Tensor.Position.CompareTo(b.Tensor.Position));
+        {
+            int byFile = string.CompareOrdinal(a.Tensor.File, b.Tensor.File);
+            return byFile != 0 ? byFile : a.Tensor.Position.CompareTo(b.Tensor.Position);
+        });
         List<Chunk> chunks = SplitIntoChunks(out int largestBytes);
         long totalBytes = _parts.Sum(static part => part.Tensor.SizeBytes);
         int next = -1;
@@ -75,7 +78,12 @@ internal sealed class WeightLoader(IBackend backend, ICheckpoint checkpoint)
     }
 
     private unsafe void LoadChunks(
-        List<Chunk> chunks, ref int next, int bufferBytes, long totalBytes, IProgress<LoadProgress>? progress, CancellationToken cancellation)
+        List<Chunk> chunks,
+        ref int next,
+        int bufferBytes,
+        long totalBytes,
+        IProgress<LoadProgress>? progress,
+        CancellationToken cancellation)
     {
         void* memory = NativeMemory.AlignedAlloc((nuint)Math.Max(1, bufferBytes), 4096);
         try
