@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Sluice.Compute;
 using Sluice.Models;
 
@@ -197,6 +198,33 @@ public sealed class ModelConfigReaderTests
         var error = Assert.Throws<UserErrorException>(() => ReadText(content));
 
         Assert.Contains("config.json", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [MemberData(nameof(TestData.DenseReferenceModels), MemberType = typeof(TestData))]
+    public void Read_AnyValueReplaced_IsReadOrRefusedCleanly(string name)
+    {
+        string folder = TestData.ReferenceModel(name);
+        string[] values = ["null", "-1", "0", "1", "3", "0.5", "1e400", "2147483648", "\"x\"", "[]", "[0]", "[\"x\"]", "{}", "{\"rope_type\": 1}", "true"];
+        using JsonDocument config = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(folder, "config.json")));
+        IEnumerable<string> keys = config.RootElement.EnumerateObject().Select(static property => property.Name)
+            .Concat(["rope_scaling", "rope_theta", "partial_rotary_factor", "text_config", "quantization_config", "sliding_window_pattern"]);
+        foreach (string key in keys)
+        {
+            foreach (string value in values)
+            {
+                try
+                {
+                    ModelConfig read = ModelConfigReader.Read(folder, "{\"" + key + "\": " + value + "}");
+                    var limits = new BuildLimits(16, read.MaxPositions);
+                    Assert.True(ModelMemory.Plan(read, limits, null, DType.Float32, DType.Float32).WeightBytes > 0);
+                }
+                catch (UserErrorException e)
+                {
+                    Assert.DoesNotContain('\n', e.Message);
+                }
+            }
+        }
     }
 
     [Fact]
