@@ -22,8 +22,8 @@ internal static class Arithmetic
         return symbol switch
         {
             "+" => Add(left, right, context),
-            "*" when right.Kind is ValueKind.Integer or ValueKind.Boolean => Repeat(left, right, context),
-            "*" when left.Kind is ValueKind.Integer or ValueKind.Boolean => Repeat(right, left, context),
+            "*" when IsRepeatable(left) && right.Kind is ValueKind.Integer or ValueKind.Boolean => Repeat(left, right, context),
+            "*" when IsRepeatable(right) && left.Kind is ValueKind.Integer or ValueKind.Boolean => Repeat(right, left, context),
             "*" when IsRepeatable(left) || IsRepeatable(right) =>
                 throw new ChatTemplateException($"can't multiply sequence by non-int of type '{PythonTypes.NameOf(IsRepeatable(left) ? right : left)}'"),
             _ => throw Unsupported(symbol, left, right),
@@ -113,20 +113,15 @@ internal static class Arithmetic
             return new Value(builder.ToTracked(), repeated.IsMarkup);
         }
 
-        if (IsRepeatable(repeated))
+        List<Value> items = repeated.Sequence.Items;
+        context.Budget.ChargeSteps(Math.Min(count, RenderBudget.MaxSteps) * Math.Min(items.Count, RenderBudget.MaxSteps));
+        List<Value> copies = [];
+        for (long i = 0; i < count && items.Count > 0; i++)
         {
-            List<Value> items = repeated.Sequence.Items;
-            context.Budget.ChargeSteps(Math.Min(count, RenderBudget.MaxSteps) * Math.Min(items.Count, RenderBudget.MaxSteps));
-            List<Value> copies = [];
-            for (long i = 0; i < count && items.Count > 0; i++)
-            {
-                copies.AddRange(items);
-            }
-
-            return repeated.Kind == ValueKind.List ? Value.FromList(copies, repeated.Sequence.FromClient) : Value.FromTuple(copies);
+            copies.AddRange(items);
         }
 
-        throw Unsupported("*", repeated, times);
+        return repeated.Kind == ValueKind.List ? Value.FromList(copies, repeated.Sequence.FromClient) : Value.FromTuple(copies);
     }
 
     private static Value ApplyToIntegers(string symbol, long left, long right)

@@ -98,6 +98,7 @@ internal static class Comparison
                 context.Budget.ChargeScan(container.Text.Length);
                 return container.Text.AsSpan().IndexOf(item.Text.AsSpan(), StringComparison.Ordinal) >= 0;
             case ValueKind.Dict:
+                ValueComparer.ChargeLookup(item, context.Budget);
                 return container.Dict.TryGet(item, out _);
             case ValueKind.Undefined:
                 return false;

@@ -10,7 +10,7 @@ internal static class DictMethods
         new("items", (context, a) => Listed(a[0].Dict.Items(), context), true),
         new("keys", (context, a) => Listed(a[0].Dict.Keys(), context), true),
         new("values", (context, a) => Listed([.. a[0].Dict.Entries.Values], context), true),
-        new("get", (_, a) => a[0].Dict.TryGet(a[1], out Value value) ? value : a[2].IsMissing ? Value.None : a[2], true, "key", "default"),
+        new("get", Get, true, "key", "default"),
         new("copy", (_, a) => a[0], true),
     }.ToFrozenDictionary(method => method.Name, StringComparer.Ordinal);
 
@@ -22,6 +22,12 @@ internal static class DictMethods
     public static bool IsMutating(string name)
     {
         return name is "clear" or "pop" or "popitem" or "setdefault" or "update";
+    }
+
+    private static Value Get(RenderContext context, ReadOnlySpan<Value> a)
+    {
+        ValueComparer.ChargeLookup(a[1], context.Budget);
+        return a[0].Dict.TryGet(a[1], out Value value) ? value : a[2].IsMissing ? Value.None : a[2];
     }
 
     private static Value Listed(List<Value> items, RenderContext context)
@@ -81,6 +87,8 @@ internal static class SequenceMethods
             }
         }
 
-        throw new ChatTemplateException($"{PythonFormat.ToRepr(a[1], context)} is not in {PythonTypes.NameOf(a[0])}");
+        throw new ChatTemplateException(a[0].Kind == ValueKind.Tuple
+            ? "tuple.index(x): x not in tuple"
+            : $"{PythonFormat.ToRepr(a[1], context)} is not in {PythonTypes.NameOf(a[0])}");
     }
 }

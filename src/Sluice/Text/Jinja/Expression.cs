@@ -61,7 +61,9 @@ internal sealed class DictExpression(int line, List<KeyValuePair<Expression, Exp
         DictValue dict = new();
         foreach ((Expression key, Expression value) in entries)
         {
-            dict.Entries[key.Evaluate(scope)] = value.Evaluate(scope);
+            Value name = key.Evaluate(scope);
+            ValueComparer.ChargeLookup(name, scope.Context.Budget);
+            dict.Entries[name] = value.Evaluate(scope);
         }
 
         return new Value(dict);
@@ -79,6 +81,6 @@ internal sealed class ConditionalExpression(int line, Expression condition, Expr
             return whenTrue.Evaluate(scope);
         }
 
-        return whenFalse?.Evaluate(scope) ?? Value.FromUndefined(new UndefinedValue(UndefinedReason.Condition, default, ""));
+        return whenFalse?.Evaluate(scope) ?? Value.UndefinedHint($"the inline if-expression on line {Line} evaluated to false and no else section was defined.");
     }
 }

@@ -3,8 +3,8 @@ namespace Sluice.Text.Jinja;
 /// <summary>Walks a template in execution order with the set of names that are bound for sure at each point.</summary>
 internal sealed class FreeVariableVisitor(HashSet<string> free)
 {
-    /// <summary>Visits the statements; <paramref name="bound"/> grows by what they bind in their own scope.</summary>
-    public void Visit(List<Statement> statements, HashSet<string> bound)
+    /// <summary>Visits the statements; <paramref name="bound"/> grows by what they bind.</summary>
+    public void Visit(List<Statement> statements, BoundNames bound)
     {
         foreach (Statement statement in statements)
         {
@@ -12,7 +12,7 @@ internal sealed class FreeVariableVisitor(HashSet<string> free)
         }
     }
 
-    private void Visit(Statement statement, HashSet<string> bound)
+    private void Visit(Statement statement, BoundNames bound)
     {
         switch (statement)
         {
@@ -24,21 +24,21 @@ internal sealed class FreeVariableVisitor(HashSet<string> free)
                 break;
             case ForStatement loop:
                 Read(loop.Items, bound);
-                HashSet<string> pass = [.. bound, .. loop.Target.Names, "loop"];
+                BoundNames pass = new(bound, [.. loop.Target.Names, "loop"]);
                 if (loop.Filter is not null)
                 {
                     Read(loop.Filter, pass);
                 }
 
                 Visit(loop.Body, pass);
-                Visit(loop.Otherwise ?? [], [.. bound]);
+                Visit(loop.Otherwise ?? [], new BoundNames(bound, []));
                 break;
             case SetStatement set:
                 Read(set.Value, bound);
                 Bind(set.Target, bound);
                 break;
             case ScopedStatement scoped:
-                HashSet<string> inner = [.. bound];
+                BoundNames inner = new(bound, []);
                 foreach ((AssignmentTarget target, Expression value) in scoped.Variables)
                 {
                     Read(value, bound);
@@ -48,7 +48,7 @@ internal sealed class FreeVariableVisitor(HashSet<string> free)
                 Visit(scoped.Body, inner);
                 break;
             case CaptureStatement capture:
-                Visit(capture.Body, [.. bound]);
+                Visit(capture.Body, new BoundNames(bound, []));
                 capture.Filters.ForEach(filter => Read(filter, bound));
                 if (capture.Target is not null)
                 {
@@ -57,7 +57,7 @@ internal sealed class FreeVariableVisitor(HashSet<string> free)
 
                 break;
             case MacroStatement macro:
-                bound.Add(macro.Definition.Name);
+                bound.Own.Add(macro.Definition.Name);
                 VisitMacro(macro.Definition, bound);
                 break;
             case CallBlockStatement call:
@@ -67,22 +67,22 @@ internal sealed class FreeVariableVisitor(HashSet<string> free)
         }
     }
 
-    private void VisitIf(IfStatement branch, HashSet<string> bound)
+    private void VisitIf(IfStatement branch, BoundNames bound)
     {
         HashSet<string>? common = null;
         foreach ((Expression condition, List<Statement> body) in branch.Branches)
         {
             Read(condition, bound);
-            HashSet<string> inside = [.. bound];
+            BoundNames inside = new(bound, []);
             Visit(body, inside);
-            common = Intersect(common, inside);
+            common = Intersect(common, inside.Own);
         }
 
         if (branch.Otherwise is not null)
         {
-            HashSet<string> inside = [.. bound];
+            BoundNames inside = new(bound, []);
             Visit(branch.Otherwise, inside);
-            bound.UnionWith(Intersect(common, inside));
+            bound.Own.UnionWith(Intersect(common, inside.Own));
         }
     }
 
@@ -92,9 +92,9 @@ internal sealed class FreeVariableVisitor(HashSet<string> free)
         return common ?? other;
     }
 
-    private void VisitMacro(MacroDefinition macro, HashSet<string> bound)
+    private void VisitMacro(MacroDefinition macro, BoundNames bound)
     {
-        HashSet<string> inside = [.. bound, .. macro.Parameters.Select(parameter => parameter.Name), "varargs", "kwargs", "caller"];
+        BoundNames inside = new(bound, [.. macro.Parameters.Select(parameter => parameter.Name), "varargs", "kwargs", "caller"]);
         foreach (MacroParameter parameter in macro.Parameters)
         {
             if (parameter.Default is not null)
@@ -106,17 +106,17 @@ internal sealed class FreeVariableVisitor(HashSet<string> free)
         Visit(macro.Body, inside);
     }
 
-    private void Bind(AssignmentTarget target, HashSet<string> bound)
+    private void Bind(AssignmentTarget target, BoundNames bound)
     {
         if (target is NamespaceTarget member && !bound.Contains(member.NamespaceName))
         {
             free.Add(member.NamespaceName);
         }
 
-        bound.UnionWith(target.Names);
+        bound.Own.UnionWith(target.Names);
     }
 
-    private void Read(Expression expression, HashSet<string> bound)
+    private void Read(Expression expression, BoundNames bound)
     {
         if (expression is NameExpression name && !bound.Contains(name.Name))
         {
@@ -127,5 +127,16 @@ internal sealed class FreeVariableVisitor(HashSet<string> free)
         {
             Read(child, bound);
         }
+    }
+}
+
+/// <summary>The names that a scope binds itself, before those of the scopes around it.</summary>
+internal sealed class BoundNames(BoundNames? outer, HashSet<string> own)
+{
+    public HashSet<string> Own => own;
+
+    public bool Contains(string name)
+    {
+        return own.Contains(name) || (outer is not null && outer.Contains(name));
     }
 }

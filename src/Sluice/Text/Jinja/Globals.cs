@@ -66,6 +66,7 @@ internal static class Globals
                 dict.Entries.EnsureCapacity(source.Dict.Entries.Count);
                 foreach ((Value key, Value value) in source.Dict.Entries)
                 {
+                    ValueComparer.ChargeLookup(key, context.Budget);
                     dict.Entries[key] = value;
                 }
 
@@ -75,7 +76,13 @@ internal static class Globals
             foreach (Value pair in PythonTypes.Iterate(source, context))
             {
                 List<Value> parts = PythonTypes.Iterate(pair, context);
-                dict.Entries[parts.Count == 2 ? parts[0] : throw new ChatTemplateException("dictionary update sequence element has not length 2")] = parts[1];
+                if (parts.Count != 2)
+                {
+                    throw new ChatTemplateException("dictionary update sequence element has not length 2");
+                }
+
+                ValueComparer.ChargeLookup(parts[0], context.Budget);
+                dict.Entries[parts[0]] = parts[1];
             }
         }
 

@@ -63,6 +63,7 @@ internal sealed class MacroObject(MacroDefinition definition, Scope scope) : Hos
     public override Value Call(RenderContext context, CallArguments arguments)
     {
         context.Budget.EnterCall();
+        context.Budget.ChargeSteps((long)definition.Parameters.Count * (1 + arguments.Named.Count));
         Scope inner = scope.Child();
         BindPositional(arguments.Positional, inner);
         HashSet<string> bound = [.. definition.Parameters.Take(arguments.Positional.Count).Select(parameter => parameter.Name)];

@@ -20,9 +20,10 @@ internal static class MemberAccess
     public static Value GetItem(Value target, Value index, RenderContext context)
     {
         PythonTypes.RequireDefined(target);
+        ValueComparer.ChargeLookup(index, context.Budget);
         if (target.Kind == ValueKind.Dict)
         {
-            if (target.Dict.TryGet(index, out Value value))
+            if (ValueComparer.IsHashable(index) && target.Dict.TryGet(index, out Value value))
             {
                 return value;
             }
@@ -34,7 +35,6 @@ internal static class MemberAccess
 
         if (!index.IsString)
         {
-            PythonTypes.RequireDefined(index);
             return Value.FromUndefined(new UndefinedValue(UndefinedReason.Element, target, PythonFormat.Brief(index)));
         }
 

@@ -121,7 +121,7 @@ internal static class NumberFilters
         if (method == "common")
         {
             return a[0].Kind == ValueKind.Float ? Value.FromFloat(RoundHalfEven(a[0].Number, precision))
-                : precision >= 0 ? a[0]
+                : precision >= 0 ? (a[0].Kind == ValueKind.Boolean ? Value.FromInteger(a[0].Integer) : a[0])
                 : Value.FromInteger((long)RoundHalfEven(a[0].Number, precision));
         }
 

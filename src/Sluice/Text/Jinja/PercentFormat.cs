@@ -5,15 +5,19 @@ namespace Sluice.Text.Jinja;
 /// <summary>Python's <c>"…%s…" % values</c>.</summary>
 internal static class PercentFormat
 {
+    private const long StepsPerField = 4;
+
     public static Value Apply(Value format, Value values, RenderContext context)
     {
         List<Value> items = values.Kind == ValueKind.Tuple ? values.Sequence.Items : [values];
         TextBuilder output = new(context.Budget);
         ReadOnlySpan<char> text = format.Text.AsSpan();
+        context.Budget.ChargeScan(4L * text.Length);
         int next = 0;
         int position = 0;
         while (position < text.Length)
         {
+            context.Budget.ChargeSteps(StepsPerField);
             int percent = text[position..].IndexOf('%');
             if (percent < 0)
             {

@@ -112,6 +112,11 @@ internal static class PythonFormat
         context.Budget.ChargeSteps(1);
         switch (value.Kind)
         {
+            case ValueKind.String when value.IsMarkup:
+                output.Append("Markup(", Origin.Template);
+                PythonStringRepr.Write(value.Text, output);
+                output.Append(")", Origin.Template);
+                break;
             case ValueKind.String:
                 PythonStringRepr.Write(value.Text, output);
                 break;

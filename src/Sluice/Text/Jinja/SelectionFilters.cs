@@ -12,7 +12,7 @@ internal static class SelectionFilters
         new("reject", (context, target, arguments) => Select(context, target, arguments, byAttribute: false, keep: false)),
         new("selectattr", (context, target, arguments) => Select(context, target, arguments, byAttribute: true, keep: true)),
         new("rejectattr", (context, target, arguments) => Select(context, target, arguments, byAttribute: true, keep: false)),
-        new("attr", (_, a) => GetAttribute(a[0], a[1]), true, "name"),
+        new("attr", (context, a) => GetAttribute(context, a[0], a[1]), true, "name"),
     ];
 
     /// <summary>An item by a dotted path ("function.name", "0.name"); an undefined result becomes the fallback where there is one.</summary>
@@ -21,6 +21,7 @@ internal static class SelectionFilters
         Value value = item;
         if (path.IsString)
         {
+            context.Budget.ChargeScan(8L * path.Text.Length);
             foreach (string part in path.Text.ToString().Split('.'))
             {
                 context.Budget.ChargeSteps(1);
@@ -40,8 +41,9 @@ internal static class SelectionFilters
         return !fallback.IsMissing && value.IsUndefined ? fallback : value;
     }
 
-    private static Value GetAttribute(Value target, Value name)
+    private static Value GetAttribute(RenderContext context, Value target, Value name)
     {
+        ValueComparer.ChargeLookup(name, context.Budget);
         string text = Arguments.Text(name, "attr").ToString();
         // The filter reads attributes alone: an item of that name is not one, so the key matches nothing.
         return MemberAccess.GetAttribute(target, text, Value.None);

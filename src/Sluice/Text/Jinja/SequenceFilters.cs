@@ -23,13 +23,24 @@ internal static class SequenceFilters
 
     private static Value End(Value value, bool isLast, RenderContext context)
     {
+        if (isLast && (value.Kind == ValueKind.Generator || !PythonTypes.IsIterable(value)))
+        {
+            throw new ChatTemplateException($"'{PythonTypes.NameOf(value)}' object is not reversible");
+        }
+
         List<Value> items = PythonTypes.Iterate(value, context);
-        string name = isLast ? "No last item, sequence was empty." : "No first item, sequence was empty.";
-        return items.Count == 0 ? Value.UndefinedName(name) : items[isLast ? ^1 : 0];
+        return items.Count == 0
+            ? Value.UndefinedHint(isLast ? "No last item, sequence was empty." : "No first item, sequence was empty.")
+            : items[isLast ? ^1 : 0];
     }
 
     private static Value Reverse(Value value, RenderContext context)
     {
+        if (!PythonTypes.IsIterable(value))
+        {
+            throw new ChatTemplateException("argument must be iterable");
+        }
+
         List<Value> items = [.. PythonTypes.Iterate(value, context)];
         items.Reverse();
         return value.IsString
@@ -89,7 +100,7 @@ internal static class SequenceFilters
         foreach (Value item in PythonTypes.Iterate(a[0], context))
         {
             Value key = Key(item, a[2], isCaseSensitive, context);
-            context.Budget.ChargeScan(key.IsString ? key.Text.Length : 0);
+            ValueComparer.ChargeLookup(key, context.Budget);
             if (seen.Add(key))
             {
                 items.Add(item);
@@ -105,7 +116,7 @@ internal static class SequenceFilters
         List<Value> items = PythonTypes.Iterate(a[0], context);
         if (items.Count == 0)
         {
-            return Value.UndefinedName("No aggregated item, sequence was empty.");
+            return Value.UndefinedHint("No aggregated item, sequence was empty.");
         }
 
         Value best = items[0];
@@ -239,12 +250,15 @@ internal static class SequenceFilters
         return SortKey(key, isCaseSensitive, context);
     }
 
-    /// <summary>"age,name" sorts by several attributes.</summary>
+    /// <summary>
+    /// "age,name" sorts by several attributes. A tuple even for one: equal items are then never asked for their order,
+    /// which undefined ones do not have.
+    /// </summary>
     private static Value SortingKey(Value item, Value attribute, bool isCaseSensitive, RenderContext context)
     {
         if (!attribute.IsString || !attribute.Text.AsSpan().Contains(','))
         {
-            return Key(item, attribute, isCaseSensitive, context);
+            return Value.FromTuple([Key(item, attribute, isCaseSensitive, context)]);
         }
 
         List<Value> keys = [];

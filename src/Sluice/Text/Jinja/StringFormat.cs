@@ -5,14 +5,18 @@ namespace Sluice.Text.Jinja;
 /// <summary>Python's str.format: {} {0} {name} {0.attribute} {0[key]} with conversions and format specifications.</summary>
 internal static class StringFormat
 {
+    private const long StepsPerField = 4;
+
     public static Value Apply(RenderContext context, Value format, CallArguments arguments)
     {
         TextBuilder output = new(context.Budget);
         ReadOnlySpan<char> text = format.Text.AsSpan();
+        context.Budget.ChargeScan(4L * text.Length);
         int automatic = 0;
         int position = 0;
         while (position < text.Length)
         {
+            context.Budget.ChargeSteps(StepsPerField);
             int brace = text[position..].IndexOfAny('{', '}');
             int end = brace < 0 ? text.Length : position + brace;
             output.Append(format.Text.Slice(position, end - position));

@@ -7,7 +7,7 @@ internal static class TemplateAnalysis
     public static HashSet<string> FreeVariables(List<Statement> template)
     {
         HashSet<string> free = new(StringComparer.Ordinal);
-        new FreeVariableVisitor(free).Visit(template, [.. Globals.Names]);
+        new FreeVariableVisitor(free).Visit(template, new BoundNames(null, [.. Globals.Names]));
         return free;
     }
 
@@ -18,18 +18,21 @@ internal static class TemplateAnalysis
     public static ChatContentFormat ContentFormat(List<Statement> template)
     {
         List<Statement> all = Flatten(template);
-        HashSet<string> messageLists = Aliases(all, ["messages"], null);
+        HashSet<string> messageLists = MessageLists(all);
         HashSet<string> messages = [];
         foreach (ForStatement loop in all.OfType<ForStatement>())
         {
-            if (messageLists.Any(name => Accesses(loop.Items, name, null)))
+            if (Unwrap(loop.Items) is NameExpression list && messageLists.Contains(list.Name))
             {
                 messages.UnionWith(loop.Target.Names);
             }
         }
 
-        bool iteratesContent = all.OfType<ForStatement>().Any(loop =>
-            Accesses(loop.Items, "content", null) || messages.Any(message => Accesses(loop.Items, message, "content")));
+        bool iteratesContent = all.OfType<ForStatement>().Any(loop => Unwrap(loop.Items) switch
+        {
+            NameExpression variable => variable.Name == "content",
+            Expression items => IsMember(items, "content") && OwnerOf(items) is NameExpression message && messages.Contains(message.Name),
+        });
         return iteratesContent ? ChatContentFormat.OpenAi : ChatContentFormat.String;
     }
 
@@ -40,34 +43,30 @@ internal static class TemplateAnalysis
             .Any(test => test.Name == "none" && (IsMember(test.Target, "content") || test.Target is NameExpression { Name: "content" }));
     }
 
-    private static HashSet<string> Aliases(List<Statement> all, HashSet<string> names, string? key)
+    /// <summary>The variables that are messages, or were set from such a variable.</summary>
+    private static HashSet<string> MessageLists(List<Statement> all)
     {
-        int before;
-        do
+        HashSet<string> lists = ["messages"];
+        foreach (SetStatement set in all.OfType<SetStatement>())
         {
-            before = names.Count;
-            foreach (SetStatement set in all.OfType<SetStatement>())
+            if (Unwrap(set.Value) is NameExpression source && lists.Contains(source.Name))
             {
-                if (names.Any(name => Accesses(set.Value, name, key)))
-                {
-                    names.UnionWith(set.Target.Names);
-                }
+                lists.UnionWith(set.Target.Names);
             }
         }
-        while (names.Count > before);
-        return names;
+
+        return lists;
     }
 
-    /// <summary>Whether an expression is the variable, or its member, seen through filters, tests and slices.</summary>
-    private static bool Accesses(Expression expression, string name, string? member)
+    /// <summary>What is seen through filters, tests and slices.</summary>
+    private static Expression Unwrap(Expression expression)
     {
         return expression switch
         {
-            FilterExpression { Target: { } target } => Accesses(target, name, member),
-            TestExpression test => Accesses(test.Target, name, member),
-            SliceExpression slice => Accesses(slice.Target, name, member),
-            NameExpression variable => member is null && variable.Name == name,
-            _ => member is not null && IsMember(expression, member) && OwnerOf(expression) is NameExpression owner && owner.Name == name,
+            FilterExpression { Target: { } target } => Unwrap(target),
+            TestExpression test => Unwrap(test.Target),
+            SliceExpression slice => Unwrap(slice.Target),
+            _ => expression,
         };
     }
 

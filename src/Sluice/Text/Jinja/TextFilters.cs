@@ -70,7 +70,10 @@ internal static class TextFilters
 
     private static Value Indent(RenderContext context, ReadOnlySpan<Value> a)
     {
-        Value text = Soft(a[0], context);
+        PythonTypes.RequireDefined(a[0]);
+        Value text = a[0].IsString
+            ? a[0]
+            : throw new ChatTemplateException($"unsupported operand type(s) for +=: '{PythonTypes.NameOf(a[0])}' and 'str'");
         Value indention = a[1].IsString ? a[1] : Arithmetic.Apply("*", Value.FromString(" "), a[1].IsMissing ? Value.FromInteger(4) : a[1], context);
         bool indentFirst = Arguments.IsTrue(a[2], false);
         bool indentBlank = Arguments.IsTrue(a[3], false);
@@ -94,7 +97,7 @@ internal static class TextFilters
 
     private static Value Truncate(RenderContext context, ReadOnlySpan<Value> a)
     {
-        Value text = Soft(a[0], context);
+        Value text = a[0];
         TrackedString end = a[3].IsMissing ? new TrackedString("...", Origin.Template) : PythonFormat.ToText(a[3], context);
         long length = Arguments.Integer(a[1], 255);
         long endLength = CodePoints.Count(end.AsSpan());
@@ -106,6 +109,11 @@ internal static class TextFilters
         if (PythonTypes.LengthOf(text, context) <= length + Arguments.Integer(a[4], 5))
         {
             return text;
+        }
+
+        if (!text.IsString)
+        {
+            throw new ChatTemplateException($"truncate takes a string, not {PythonTypes.NameOf(text)}");
         }
 
         TrackedString kept = text.Text.Slice(0, CodePoints.ToUtf16(text.Text.AsSpan(), (int)(length - endLength)));

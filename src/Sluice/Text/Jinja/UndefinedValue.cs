@@ -7,8 +7,8 @@ internal enum UndefinedReason : byte
     Element,
     Parameter,
 
-    /// <summary>An inline if without else.</summary>
-    Condition,
+    /// <summary>The name says what is missing.</summary>
+    Hint,
 
     /// <summary>A member that exists in Python but that the sandbox refuses.</summary>
     Unsafe,
@@ -24,7 +24,7 @@ internal sealed class UndefinedValue(UndefinedReason reason, Value owner, string
         {
             UndefinedReason.Name => $"'{name}' is undefined",
             UndefinedReason.Parameter => $"parameter '{name}' was not provided",
-            UndefinedReason.Condition => "the inline if-expression evaluated to false and no else section was defined.",
+            UndefinedReason.Hint => name,
             UndefinedReason.Unsafe => $"access to attribute '{name}' of '{PythonTypes.NameOf(owner)}' object is unsafe.",
             UndefinedReason.Element => $"{ownerType} has no element {name}",
             _ => $"'{ownerType}' has no attribute '{name}'",

@@ -166,6 +166,11 @@ internal readonly struct Value
         return FromUndefined(new UndefinedValue(UndefinedReason.Name, default, name));
     }
 
+    public static Value UndefinedHint(string message)
+    {
+        return FromUndefined(new UndefinedValue(UndefinedReason.Hint, default, message));
+    }
+
     public static Value UndefinedMember(Value owner, string name)
     {
         return FromUndefined(new UndefinedValue(UndefinedReason.Member, owner, name));

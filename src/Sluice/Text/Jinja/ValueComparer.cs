@@ -5,6 +5,30 @@ internal sealed class ValueComparer : IEqualityComparer<Value>
 {
     public static readonly ValueComparer Instance = new();
 
+    public static bool IsHashable(Value value)
+    {
+        RenderBudget.EnsureStack();
+        return value.Kind is not (ValueKind.List or ValueKind.Dict) && (value.Kind != ValueKind.Tuple || value.Sequence.Items.TrueForAll(IsHashable));
+    }
+
+    /// <summary>What looking a key up costs: its characters or items are read, twice where it is found.</summary>
+    public static void ChargeLookup(Value key, RenderBudget budget)
+    {
+        if (key.IsString)
+        {
+            budget.ChargeScan(4L * key.Text.Length);
+        }
+        else if (key.Kind == ValueKind.Tuple)
+        {
+            RenderBudget.EnsureStack();
+            budget.ChargeSteps(2L * key.Sequence.Items.Count);
+            foreach (Value item in key.Sequence.Items)
+            {
+                ChargeLookup(item, budget);
+            }
+        }
+    }
+
     public bool Equals(Value x, Value y)
     {
         return Comparison.AreEqual(x, y, null);
