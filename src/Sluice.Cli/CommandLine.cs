@@ -74,9 +74,16 @@ internal static class CommandLine
 
     internal static RootCommand CreateRoot(CommandConsole console)
     {
+        var bench = new Command("bench", "Measure the engine or the machine.")
+        {
+            BenchThroughputCommand.Create(console),
+            BenchLatencyCommand.Create(console),
+            BenchMachineCommand.Create(console),
+        };
         var root = new RootCommand("Sluice serves language models over the OpenAI API. `sluice serve` starts with the bundled one.")
         {
             ServeCommand.Create(console),
+            bench,
         };
         foreach (Option option in root.Options)
         {

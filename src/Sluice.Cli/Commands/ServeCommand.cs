@@ -1,6 +1,6 @@
 using System.CommandLine;
 using Sluice.Cli.Flags;
-using Sluice.Cli.Models;
+using Sluice.Cli.Startup;
 
 namespace Sluice.Cli.Commands;
 

@@ -18,8 +18,9 @@ internal static class CommandFlags
         .. Group(
             "Benchmark",
             String("output-json", "File for the results as JSON.").In(FlagScope.Benchmarks),
-            Integer("input-len", "Tokens a prompt.", "32 (latency), the data set's (throughput)", 1).In(FlagScope.Benchmarks),
-            Integer("output-len", "Tokens an answer.", "128 (latency), the data set's (throughput)", 1).In(FlagScope.Benchmarks),
+            Integer("input-len", "Tokens a prompt.", "32 (latency), 1024 (random), 550 (sonnet)", 1).As("--random-input-len", "--sonnet-input-len").In(FlagScope.Benchmarks),
+            Integer("output-len", "Tokens an answer.", "128 (latency, random), 150 (sonnet), 256 (custom), the data set's own (sharegpt)", 1)
+                .As("--random-output-len", "--sharegpt-output-len", "--sonnet-output-len", "--custom-output-len").In(FlagScope.Benchmarks),
             Integer("n", "Answers a prompt.", "1", 1).In(FlagScope.Benchmarks),
             Switch("disable-detokenize", "Leave answers as token ids.").In(FlagScope.Benchmarks),
             Integer("batch-size", "Prompts at a time.", "8", 1).In(FlagScope.Latency),
@@ -31,7 +32,7 @@ internal static class CommandFlags
             String("dataset-path", "File of the data set.").In(FlagScope.Throughput),
             Integer("num-prompts", "Prompts.", "1000", 1).In(FlagScope.Throughput),
             Integer("num-warmups", "Prompts before measuring.", "0").In(FlagScope.Throughput),
-            Integer("prefix-len", "Tokens that all prompts of random and sonnet share.", "0 (random), 200 (sonnet)").In(FlagScope.Throughput),
+            Integer("prefix-len", "Tokens that all prompts of random and sonnet share.", "0 (random), 200 (sonnet)").As("--random-prefix-len", "--sonnet-prefix-len").In(FlagScope.Throughput),
             Number("random-range-ratio", "Spread of the random data set's lengths: each is drawn from length*(1-ratio) to length*(1+ratio).", "0", 0, 0.999999).In(FlagScope.Throughput),
             Integer("prefix-repetition-prefix-len", "Tokens of each shared prefix.", "256", 1).In(FlagScope.Throughput),
             Integer("prefix-repetition-suffix-len", "Tokens after each shared prefix.", "256", 1).In(FlagScope.Throughput),
@@ -40,7 +41,7 @@ internal static class CommandFlags
         .. Group(
             "Benchmark",
             Switch("json", "Print the results as JSON.").In(FlagScope.Machine),
-            Number("seconds", "Seconds of each measurement.", "1", 0.1, 60).In(FlagScope.Machine)),
+            Integer("rounds", "Measurements of each limit; the best counts.", "5", 1, 1000).In(FlagScope.Machine)),
         .. Group(
             "Older flags",
             String("dataset", "The same as --dataset-path, with the sharegpt data set.").In(FlagScope.Throughput) with { IsOld = true },

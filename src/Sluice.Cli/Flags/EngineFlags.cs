@@ -45,7 +45,7 @@ internal static class EngineFlags
         .. Group(
             "Device",
             Choice("device", "Where the engine runs; auto takes the best that this machine has.", "auto", "auto", "cpu").Later("cuda", "gpu", "rocm", "tpu", "xpu", "hpu", "neuron"),
-            Integer("cpu-threads", "Worker threads of the CPU backend.", "one a core", 1, 4096)),
+            Integer("cpu-threads", "Worker threads of the CPU backend.", "one a core", 1, 4096).In(FlagScope.Engine | FlagScope.Machine)),
         .. Group(
             "Program",
             String("config", "YAML file of flags, by their long names; flags of the command line win.").In(FlagScope.Engine)),

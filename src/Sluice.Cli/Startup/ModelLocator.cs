@@ -1,4 +1,4 @@
-namespace Sluice.Cli.Models;
+namespace Sluice.Cli.Startup;
 
 /// <summary>Finds a model: a folder, one in the Hugging Face cache, or the bundled one.</summary>
 internal static class ModelLocator

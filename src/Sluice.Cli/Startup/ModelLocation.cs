@@ -1,4 +1,4 @@
-namespace Sluice.Cli.Models;
+namespace Sluice.Cli.Startup;
 
 /// <summary>Where a model's files are.</summary>
 /// <param name="Folder">Folder with config.json.</param>
