@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Sluice.Cli.Flags;
 using Sluice.Cli.Startup;
+using Sluice.Server;
 
 namespace Sluice.Cli.Commands;
 
@@ -20,10 +21,17 @@ internal static class ServeCommand
 
     private static async Task<int> RunAsync(string? positional, FlagValues values, CommandConsole console, CancellationToken cancellation)
     {
-        ModelLocation model = ModelLocator.Find(
-            positional ?? values.Text("model"), values.Text("revision") ?? "main", values.Text("download-dir") ?? console.Environment.HuggingFaceCache);
-        EngineOptions options = EngineOptionsBinder.Bind(values, model.Folder);
-        await console.Output.WriteLineAsync($"{model.Name}: {options.Model}".AsMemory(), cancellation);
+        ModelLocation model = EngineStarter.Locate(values, positional, console.Environment);
+        ServerOptions options = ServerOptionsBinder.Bind(values, model.Name, console.Environment) with { Log = console.Output };
+        var log = new LogLines(ServerOptionsBinder.IsQuiet(values, console.Environment) ? null : console.Output);
+        if (model.IsBundled)
+        {
+            log.Info($"No model was named: serving the bundled one as '{options.ServedModelNames[0]}'. For your own: sluice serve MODEL_FOLDER");
+        }
+
+        await using LlmEngine engine = await EngineStarter.StartAsync(EngineOptionsBinder.Bind(values, model.Folder), model, log, console.IsTerminal, cancellation);
+        await using SluiceServer server = await SluiceServer.StartAsync(options, engine, cancellation);
+        await server.WaitForShutdownAsync(cancellation);
         return CommandLine.Success;
     }
 }

@@ -44,7 +44,7 @@ internal static class ServerFlags
             Switch("enable-log-requests", "Log each request.").In(FlagScope.Serve),
             Integer("max-log-len", "Most characters of a prompt in a log line.").In(FlagScope.Serve),
             String("show-hidden-metrics-for-version", "Show metrics under names that vLLM has retired too; the value is a version of vLLM's, such as 0.8.").In(FlagScope.Serve),
-            Choice("uvicorn-log-level", "Least serious lines that are written; from warning on there is no line for each HTTP request.", "info", "critical", "error", "warning", "info", "debug", "trace").In(FlagScope.Serve),
+            Choice("uvicorn-log-level", "Least serious lines that are written; from warning on there are no lines about start-up, throughput and HTTP requests.", "info", "critical", "error", "warning", "info", "debug", "trace").In(FlagScope.Serve),
             Switch("disable-uvicorn-access-log", "No line for each HTTP request.").In(FlagScope.Serve)),
         .. Group(
             "Accepted, not needed",

@@ -12,8 +12,7 @@ internal static class ServerOptionsBinder
     public static ServerOptions Bind(FlagValues values, string modelName, EnvironmentSettings environment)
     {
         var standard = new ServerOptions();
-        string level = values.Text("uvicorn-log-level") ?? environment.LoggingLevel ?? "info";
-        bool isQuiet = level is "warning" or "error" or "critical";
+        bool isQuiet = IsQuiet(values, environment);
         return standard with
         {
             Host = values.Text("host") ?? environment.HostAddress,
@@ -46,7 +45,7 @@ internal static class ServerOptionsBinder
             EnablePromptTokensDetails = values.Switch("enable-prompt-tokens-details") ?? standard.EnablePromptTokensDetails,
             EnableForceIncludeUsage = values.Switch("enable-force-include-usage") ?? standard.EnableForceIncludeUsage,
             StreamInterval = values.Count("stream-interval") ?? standard.StreamInterval,
-            DisableLogStats = (values.Switch("disable-log-stats") ?? false) || level is "error" or "critical",
+            DisableLogStats = (values.Switch("disable-log-stats") ?? false) || isQuiet,
             LogStatsFormat = values.Text("log-stats-format") == "v0" ? StatsLineFormat.V0 : StatsLineFormat.V1,
             LogStatsInterval = environment.LogStatsIntervalSeconds is { } interval ? TimeSpan.FromSeconds(interval) : standard.LogStatsInterval,
             EnableLogRequests = values.Switch("enable-log-requests") ?? standard.EnableLogRequests,
@@ -55,6 +54,10 @@ internal static class ServerOptionsBinder
             ShowHiddenMetrics = values.Text("show-hidden-metrics-for-version") is not null,
         };
     }
+
+    /// <summary>Nothing below a warning is logged.</summary>
+    public static bool IsQuiet(FlagValues values, EnvironmentSettings environment) =>
+        (values.Text("uvicorn-log-level") ?? environment.LoggingLevel) is "warning" or "error" or "critical";
 
     /// <summary>The words of a JSON list.</summary>
     private static string[]? Words(FlagValues values, string name)
