@@ -40,6 +40,7 @@ public class ChatTemplateTests
     [InlineData("""[{"content":"a"}]""", "messages[0].role", "must be a string")]
     [InlineData("""["a"]""", "messages[0]", "must be an object")]
     [InlineData("""{"role":"user"}""", "messages", "must be an array")]
+    [InlineData("""[{"role":"user","\ud800":"x"}]""", "messages[0]", "not valid Unicode")]
     [InlineData("""[{"role":"user","content":"\ud800"}]""", "messages[0].content", "not valid Unicode")]
     public void Render_MessageThatCannotBeTaken_NamesTheField(string messages, string parameter, string text)
     {

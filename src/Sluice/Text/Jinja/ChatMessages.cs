@@ -66,7 +66,7 @@ internal sealed class ChatMessages(ChatMessageOptions options)
         DictValue result = new(fromClient: true);
         foreach (JsonProperty property in message.EnumerateObject())
         {
-            string name = property.Name;
+            string name = JsonValues.ReadName(property, path);
             result.Entries[Value.FromString(name, Origin.Client)] = name switch
             {
                 "role" => JsonValues.ConvertWord(property.Value, path + ".role"),

@@ -85,7 +85,7 @@ internal static class JsonValues
         }
     }
 
-    private static string ReadName(JsonProperty property, string path)
+    public static string ReadName(JsonProperty property, string path)
     {
         try
         {
