@@ -55,11 +55,12 @@ internal sealed class ModelRunner : IStepRunner
     }
 
     /// <inheritdoc/>
-    public void Run(BatchPlan plan, StepResult result)
+    public void Run(BatchPlan plan, StepResult result, Action forwarded)
     {
         ChangeSlots(plan);
         (Tensor tokenIds, AttentionPlan attention) = _tensors.Upload(plan);
         Tensor hidden = _model.Forward(new BatchInputs(tokenIds, attention, _kvLayers));
+        forwarded();
         foreach (PromptScore score in plan.PromptScores)
         {
             ScorePrompt(score, hidden, result);

@@ -10,19 +10,22 @@ namespace Sluice.Execution;
 internal sealed class RankThread : IDisposable
 {
     private readonly IStepRunner _runner;
-    private readonly Action _completed;
+    private readonly Action _progressed;
+    private readonly Action _forwarded;
     private readonly Thread _thread;
     private readonly object _gate = new();
     private readonly Queue<EngineStep> _queued = new(2);
     private readonly Queue<EngineStep> _done = new(2);
+    private EngineStep? _running;
     private bool _stopping;
 
     /// <param name="runner">Owned from now on.</param>
-    /// <param name="completed">Called on the rank thread after each step; must not block.</param>
-    public RankThread(IStepRunner runner, Action completed)
+    /// <param name="progressed">Called on the rank thread when a step is forwarded and when it is done; must not block.</param>
+    public RankThread(IStepRunner runner, Action progressed)
     {
         _runner = runner;
-        _completed = completed;
+        _progressed = progressed;
+        _forwarded = OnForwarded;
         _thread = new Thread(Run) { IsBackground = true, Name = "sluice rank 0" };
         _thread.Start();
     }
@@ -68,7 +71,7 @@ internal sealed class RankThread : IDisposable
                 _done.Enqueue(step);
             }
 
-            _completed();
+            _progressed();
         }
 
         _runner.Dispose();
@@ -91,9 +94,10 @@ internal sealed class RankThread : IDisposable
     {
         long start = Stopwatch.GetTimestamp();
         step.Result.Clear(step.Plan.SequenceCount);
+        _running = step;
         try
         {
-            _runner.Run(step.Plan, step.Result);
+            _runner.Run(step.Plan, step.Result, _forwarded);
         }
         catch (Exception fault)
         {
@@ -102,6 +106,12 @@ internal sealed class RankThread : IDisposable
         }
 
         step.Result.Elapsed = Stopwatch.GetElapsedTime(start);
+    }
+
+    private void OnForwarded()
+    {
+        _running!.IsForwarded = true;
+        _progressed();
     }
 
     private bool Survives()

@@ -7,8 +7,9 @@ namespace Sluice.Scheduling;
 
 /// <summary>
 /// The thread that decides. A turn: take commands, apply finished steps, schedule the next one. With asynchronous scheduling
-/// the next step is planned and queued while one runs, so the device never waits for the loop; the ids that step samples are not
-/// known yet and stay with the rank thread. Sleeps without a timeout when there is nothing to do.
+/// the next step is planned and queued before one ends, so the device never waits for the loop; the ids that step samples are not
+/// known yet and stay with the rank thread. It is planned as late as that allows, while logits are computed and sampled, so that
+/// requests that arrive during a long step take part in the very next one. Sleeps without a timeout when there is nothing to do.
 /// </summary>
 internal sealed class EngineLoop : IDisposable
 {
@@ -27,6 +28,7 @@ internal sealed class EngineLoop : IDisposable
     private readonly ConcurrentDictionary<string, ActiveRequest> _active = new(StringComparer.Ordinal);
     private readonly Thread _thread;
     private readonly int _pipelineDepth;
+    private EngineStep? _newestStep;
     private int _stepsInFlight;
     private long _lastSweep;
     private volatile bool _stopping;
@@ -180,9 +182,9 @@ internal sealed class EngineLoop : IDisposable
             Complete(done, now);
         }
 
-        if (_fault is null && _stepsInFlight < _pipelineDepth && Launch(now) && _stepsInFlight < _pipelineDepth)
+        if (_fault is null && IsTimeToPlan())
         {
-            return;
+            Launch(now);
         }
 
         Sweep(now);
@@ -237,20 +239,23 @@ internal sealed class EngineLoop : IDisposable
         }
     }
 
-    /// <summary>Plans a step and hands it over; false when there is nothing to run now.</summary>
-    private bool Launch(long now)
+    private bool IsTimeToPlan() => _stepsInFlight == 0 || (_stepsInFlight < _pipelineDepth && _newestStep!.IsForwarded);
+
+    /// <summary>Plans a step and hands it over, if anything can run now.</summary>
+    private void Launch(long now)
     {
         EngineStep step = _freeSteps.Peek();
         if (_scheduler.Schedule(step.Plan, _stepsInFlight > 0, now) != ScheduleOutcome.Scheduled)
         {
-            return false;
+            return;
         }
 
         _freeSteps.Pop();
+        step.IsForwarded = false;
+        _newestStep = step;
         _stepsInFlight++;
         _heartbeat.OnHandedOver(step.Plan.TokenCount);
         _rank.Enqueue(step);
-        return true;
     }
 
     /// <summary>Once a second: ends choices whose reader took nothing for too long.</summary>

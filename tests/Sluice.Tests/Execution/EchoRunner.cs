@@ -28,8 +28,10 @@ internal sealed class EchoRunner(int blockCount, int blockSize, int maxSequences
 
     public long RowCount { get; private set; }
 
-    public void Run(BatchPlan plan, StepResult result)
+    public void Run(BatchPlan plan, StepResult result, Action forwarded)
     {
+        // At once, so that the loop plans on while this step runs.
+        forwarded();
         foreach (SlotChange change in plan.SlotChanges)
         {
             Assert.Equal(change.Sampling is null, _slots[change.Slot] is not null);
