@@ -39,8 +39,16 @@ internal sealed class ChatMessages(ChatMessageOptions options)
         List<Value> items = new(count);
         foreach (JsonElement message in messages.EnumerateArray())
         {
-            int index = items.Count;
-            items.Add(ConvertMessage(message, $"messages[{index}]", options.MarkFinal && index == count - 1));
+            string path = $"messages[{items.Count}]";
+            try
+            {
+                items.Add(ConvertMessage(message, path, options.MarkFinal && items.Count == count - 1));
+            }
+            catch (InvalidOperationException)
+            {
+                // What looking for a property throws where another one's name is half of a surrogate pair.
+                throw Invalid(path, $"{path} holds a name that is not valid Unicode");
+            }
         }
 
         return Value.FromList(items, fromClient: true);
@@ -66,7 +74,7 @@ internal sealed class ChatMessages(ChatMessageOptions options)
         DictValue result = new(fromClient: true);
         foreach (JsonProperty property in message.EnumerateObject())
         {
-            string name = JsonValues.ReadName(property, path);
+            string name = property.Name;
             result.Entries[Value.FromString(name, Origin.Client)] = name switch
             {
                 "role" => JsonValues.ConvertWord(property.Value, path + ".role"),

@@ -85,7 +85,7 @@ internal static class JsonValues
         }
     }
 
-    public static string ReadName(JsonProperty property, string path)
+    private static string ReadName(JsonProperty property, string path)
     {
         try
         {
