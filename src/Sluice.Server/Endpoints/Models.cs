@@ -26,7 +26,8 @@ internal static class Models
 
     private static Task HandleOne(HttpContext context, ModelCard[] cards)
     {
-        string name = context.Request.RouteValues["model"] as string ?? "";
+        // Clients send a slash in a name as %2F, the one escape that Kestrel leaves alone.
+        string name = (context.Request.RouteValues["model"] as string ?? "").Replace("%2F", "/", StringComparison.OrdinalIgnoreCase);
         ModelCard card = Array.Find(cards, card => card.Id == name)
             ?? throw new RequestValidationException($"The model `{Quote.Plain(name, Quote.MaxLength)}` does not exist.", "model", 404);
         return Answer.JsonAsync(context, card, WireJson.Readable.ModelCard);

@@ -151,6 +151,12 @@ internal sealed class RequestBody : IDisposable
         {
             throw new RequestValidationException(Describe(exception));
         }
+        catch (InvalidOperationException)
+        {
+            // The search for names that stand twice could not read one.
+            throw new RequestValidationException(
+                "A field name is not valid Unicode text: it has half of a surrogate pair or broken UTF-8");
+        }
 
         if (document.RootElement.ValueKind != JsonValueKind.Object)
         {
