@@ -94,20 +94,17 @@ internal sealed class ChoiceText
     private TextOutput WithText(TokenOutput output, string text, int tokenCount)
     {
         bool whole = tokenCount == output.TokenIds.Count;
-        FinishReason? reason = _matched is null ? output.FinishReason : FinishReason.Stop;
-        IsFinished = reason is not null;
+        OutputEdge? edge = _matched is null
+            ? output.Edge
+            : (output.Edge ?? OutputEdge.None) with { FinishReason = FinishReason.Stop, StopString = _matched, StopTokenId = null };
+        IsFinished = edge?.FinishReason is not null;
         return new TextOutput
         {
             ChoiceIndex = output.ChoiceIndex,
             Text = text,
             TokenIds = whole ? output.TokenIds : [.. output.TokenIds.Take(tokenCount)],
             Logprobs = whole ? output.Logprobs : output.Logprobs is null ? null : [.. output.Logprobs.Take(tokenCount)],
-            PromptLogprobs = output.PromptLogprobs,
-            CachedTokenCount = output.CachedTokenCount,
-            FinishReason = reason,
-            StopString = _matched,
-            StopTokenId = _matched is null ? output.StopTokenId : null,
-            Error = output.Error,
+            Edge = edge,
         };
     }
 }

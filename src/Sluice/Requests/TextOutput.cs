@@ -22,20 +22,83 @@ public sealed record TextOutput
     /// With the first output of a choice when prompt logprobs were asked for: an entry for each prompt token, the first of
     /// which is null.
     /// </summary>
-    public IReadOnlyList<PositionLogprobs?>? PromptLogprobs { get; init; }
+    public IReadOnlyList<PositionLogprobs?>? PromptLogprobs
+    {
+        get => Edge?.PromptLogprobs;
+        init
+        {
+            if (value is not null || Edge is not null)
+            {
+                Edge = (Edge ?? OutputEdge.None) with { PromptLogprobs = value };
+            }
+        }
+    }
 
     /// <summary>Prompt tokens that came from the prefix cache; with the first output of a choice.</summary>
-    public int CachedTokenCount { get; init; }
+    public int CachedTokenCount
+    {
+        get => Edge?.CachedTokenCount ?? 0;
+        init
+        {
+            if (value != 0 || Edge is not null)
+            {
+                Edge = (Edge ?? OutputEdge.None) with { CachedTokenCount = value };
+            }
+        }
+    }
 
     /// <summary>Set on the last output of the choice.</summary>
-    public FinishReason? FinishReason { get; init; }
+    public FinishReason? FinishReason
+    {
+        get => Edge?.FinishReason;
+        init
+        {
+            if (value is not null || Edge is not null)
+            {
+                Edge = (Edge ?? OutputEdge.None) with { FinishReason = value };
+            }
+        }
+    }
 
     /// <summary>The stop string that ended it.</summary>
-    public string? StopString { get; init; }
+    public string? StopString
+    {
+        get => Edge?.StopString;
+        init
+        {
+            if (value is not null || Edge is not null)
+            {
+                Edge = (Edge ?? OutputEdge.None) with { StopString = value };
+            }
+        }
+    }
 
     /// <summary>The stop token that ended it; none for an end-of-sequence token.</summary>
-    public int? StopTokenId { get; init; }
+    public int? StopTokenId
+    {
+        get => Edge?.StopTokenId;
+        init
+        {
+            if (value is not null || Edge is not null)
+            {
+                Edge = (Edge ?? OutputEdge.None) with { StopTokenId = value };
+            }
+        }
+    }
 
     /// <summary>What went wrong, when <see cref="FinishReason"/> is <see cref="FinishReason.Error"/>.</summary>
-    public string? Error { get; init; }
+    public string? Error
+    {
+        get => Edge?.Error;
+        init
+        {
+            if (value is not null || Edge is not null)
+            {
+                Edge = (Edge ?? OutputEdge.None) with { Error = value };
+            }
+        }
+    }
+
+    /// <summary>The values that are not set in most outputs; none when all have their defaults.</summary>
+    internal OutputEdge? Edge { get; init; }
 }
