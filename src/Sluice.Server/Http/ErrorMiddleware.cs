@@ -56,6 +56,8 @@ internal sealed class ErrorMiddleware(RequestDelegate next, ServerState state)
                 return Answer.ErrorAsync(context, wrong.StatusCode, wrong.Message, wrong.Parameter);
             case ServerBusyException busy:
                 return Answer.ErrorAsync(context, StatusCodes.Status503ServiceUnavailable, busy.Message);
+            case GenerationFailedException failed:
+                return Answer.ErrorAsync(context, failed.StatusCode, failed.Message);
             case BadHttpRequestException bad:
                 context.Response.Headers.Connection = "close";
                 return Answer.ErrorAsync(context, bad.StatusCode, bad.Message);
