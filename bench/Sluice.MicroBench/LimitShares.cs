@@ -46,7 +46,7 @@ internal static class LimitShares
         for (int i = 0; i < weights.Length; i++)
         {
             weights[i] = backend.AllocateWeight(outputs, inputs, type);
-            Fill(backend, weights[i]);
+            MadeUp.Fill(backend, weights[i]);
         }
 
         Tensor input = backend.Allocate(rows, inputs, DType.Float32);
@@ -87,20 +87,6 @@ internal static class LimitShares
         return string.Create(
             CultureInfo.InvariantCulture,
             $"{name,-30} {best * 1e6,9:0} us  {bytes / best / 1e9,6:0.0} GB/s {Median(bandwidthShares),5:P0} of read   {operations / best / 1e9,6:0} GFLOP/s {Median(computeShares),5:P0} of FMA");
-    }
-
-    private static unsafe void Fill(CpuBackend backend, Weight weight)
-    {
-        byte[] row = new byte[weight.Columns * 2];
-        for (int i = 0; i < weight.Columns; i++)
-        {
-            BitConverter.TryWriteBytes(row.AsSpan(i * 2), ((BFloat16)(((i * 7 % 31) - 15) / 64f)).Bits);
-        }
-
-        for (int i = 0; i < weight.Rows; i++)
-        {
-            backend.UploadRows(weight, i, row, DType.BFloat16);
-        }
     }
 
     private static double Median(List<double> values)

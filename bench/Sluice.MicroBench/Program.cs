@@ -1,10 +1,16 @@
 using BenchmarkDotNet.Running;
 using Sluice.MicroBench;
 
-// "shares": a few minutes, each kernel beside the machine's limits measured in the same second. Else BenchmarkDotNet's own arguments.
+// "shares" and "llama" measure kernels and whole steps beside the machine's limits, measured in the same second. All else goes to BenchmarkDotNet.
 if (args is ["shares", ..])
 {
     LimitShares.Run(args.Length > 1 ? args[1] : "");
+    return;
+}
+
+if (args is ["llama"])
+{
+    LlamaSteps.Run();
     return;
 }
 

@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using System.Runtime.Intrinsics;
 using Sluice.Compute.Cpu;
 
 namespace Sluice.Compute.Ops.Linear;
@@ -18,18 +19,26 @@ internal unsafe struct GemmJob<TFormat> : IParallelJob
     public int OutFeatures;
     public int KCount;
     public int KBlock;
+    public int RowBlock;
     public int GroupPanels;
     public int PanelStep;
 
+    /// <summary>Panels are widened to float32 in the thread's scratch memory before rows use them.</summary>
+    public bool Widen;
+
+    /// <summary>Scratch memory for that.</summary>
+    public int WidenedFloats;
+
     public readonly void Execute(int index, int thread)
     {
+        float* scratch = (float*)ThreadScratch[thread];
         int first = index * GroupPanels;
         int fullPanels = OutFeatures / PackedWeight.PanelRows;
         int last = Math.Min(first + GroupPanels, fullPanels);
         if (last > first)
         {
             float* output = Output + ((long)first * PackedWeight.PanelRows);
-            Multiply(first, last, output, OutputRowStride);
+            Multiply(first, last, output, OutputRowStride, scratch);
             AddBias(output, OutputRowStride, first, (last - first) * PackedWeight.PanelRows);
         }
 
@@ -37,8 +46,8 @@ internal unsafe struct GemmJob<TFormat> : IParallelJob
         if (partial != 0 && first + GroupPanels > fullPanels)
         {
             // A tile stores whole panels: the padding of the last one must not reach the output.
-            float* whole = (float*)ThreadScratch[thread];
-            Multiply(fullPanels, fullPanels + 1, whole, PackedWeight.PanelRows);
+            float* whole = scratch + WidenedFloats;
+            Multiply(fullPanels, fullPanels + 1, whole, PackedWeight.PanelRows, scratch);
             AddBias(whole, PackedWeight.PanelRows, fullPanels, partial);
             for (int row = 0; row < Rows; row++)
             {
@@ -48,38 +57,81 @@ internal unsafe struct GemmJob<TFormat> : IParallelJob
         }
     }
 
-    private readonly void Multiply(int firstPanel, int lastPanel, float* output, long outputRowStride)
+    private readonly void Multiply(int firstPanel, int lastPanel, float* output, long outputRowStride, float* widened)
     {
         TileCall call = new()
         {
-            PanelStride = (nint)PanelBytes,
             OutputRowStride = (nint)outputRowStride,
             OutputPanelStride = PackedWeight.PanelRows,
         };
-        for (int k = 0; k < KCount; k += KBlock)
+        for (int firstRow = 0, lastRow; firstRow < Rows; firstRow = lastRow)
         {
-            call.KCount = Math.Min(KBlock, KCount - k);
-            call.Accumulate = k > 0;
-            for (int step = firstPanel; step < lastPanel; step += PanelStep)
+            // Blocks end where tiles end: the last tiles before the end of the rows may be shorter than the others.
+            lastRow = firstRow;
+            while (lastRow < Math.Min(firstRow + RowBlock, Rows))
             {
-                int stepEnd = Math.Min(step + PanelStep, lastPanel);
-                for (int row = 0; row < Rows;)
-                {
-                    int tileRows = Tiles.RowsFor(Rows - row);
-                    int tilePanels = Tiles.PanelsFor(tileRows);
-                    call.Rows = Math.Min(tileRows, Rows - row);
-                    call.Input = Packed + ((long)row * KCount) + ((long)k * tileRows);
-                    for (int panel = step; panel < stepEnd; panel += tilePanels)
-                    {
-                        call.Panels = Math.Min(tilePanels, stepEnd - panel);
-                        call.Panel = Weights + (panel * PanelBytes) + ((long)(k / 2) * TFormat.PairBytes);
-                        call.Output = output + (row * outputRowStride) + ((long)(panel - firstPanel) * PackedWeight.PanelRows);
-                        Tiles.Run<TFormat, PackedInput>(in call, tileRows);
-                    }
+                lastRow += Tiles.RowsFor(Rows - lastRow);
+            }
 
-                    row += tileRows;
+            for (int k = 0; k < KCount; k += KBlock)
+            {
+                call.KCount = Math.Min(KBlock, KCount - k);
+                call.Accumulate = k > 0;
+                for (int step = firstPanel; step < lastPanel; step += PanelStep)
+                {
+                    int count = Math.Min(PanelStep, lastPanel - step);
+                    byte* panels = Weights + (step * PanelBytes) + ((long)(k / 2) * TFormat.PairBytes);
+                    call.Output = output + ((long)(step - firstPanel) * PackedWeight.PanelRows);
+                    if (Widen)
+                    {
+                        call.PanelStride = (nint)PackedWeight.PanelBytes(KBlock, DType.Float32);
+                        for (int panel = 0; panel < count; panel++)
+                        {
+                            WidenPanel(panels + (panel * PanelBytes), call.KCount, (byte*)widened + (panel * call.PanelStride));
+                        }
+
+                        MultiplyRows<Float32Panel>(ref call, (byte*)widened, count, firstRow, lastRow, k);
+                    }
+                    else
+                    {
+                        call.PanelStride = (nint)PanelBytes;
+                        MultiplyRows<TFormat>(ref call, panels, count, firstRow, lastRow, k);
+                    }
                 }
             }
+        }
+    }
+
+    private readonly void MultiplyRows<TStored>(ref TileCall call, byte* panels, int panelCount, int firstRow, int lastRow, int k)
+        where TStored : struct, IPanelFormat
+    {
+        float* output = call.Output;
+        for (int row = firstRow; row < lastRow;)
+        {
+            int tileRows = Tiles.RowsFor(Rows - row);
+            int tilePanels = Tiles.PanelsFor(tileRows);
+            call.Rows = Math.Min(tileRows, Rows - row);
+            call.Input = Packed + ((long)row * KCount) + ((long)k * tileRows);
+            for (int panel = 0; panel < panelCount; panel += tilePanels)
+            {
+                call.Panels = Math.Min(tilePanels, panelCount - panel);
+                call.Panel = panels + (panel * call.PanelStride);
+                call.Output = output + (row * call.OutputRowStride) + (panel * PackedWeight.PanelRows);
+                Tiles.Run<TStored, PackedInput>(in call, tileRows);
+            }
+
+            row += tileRows;
+        }
+    }
+
+    private static void WidenPanel(byte* panel, int kCount, byte* widened)
+    {
+        for (int k = 0; k < kCount; k += 2, panel += TFormat.PairBytes, widened += Float32Panel.PairBytes)
+        {
+            TFormat.Even256(panel).Store((float*)widened);
+            TFormat.Even256(panel + 32).Store((float*)widened + 8);
+            TFormat.Odd256(panel).Store((float*)widened + 16);
+            TFormat.Odd256(panel + 32).Store((float*)widened + 24);
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics;
 using Sluice.Compute.Cpu;
 
 
@@ -70,17 +71,30 @@ internal static unsafe class InputPacking
             int end = Math.Min(start + PartColumns, Columns);
             float* packed = Packed + ((long)firstRow * Columns) + ((long)start * tileRows);
             float* source = Source + (firstRow * RowStride);
-            for (int k = start; k < end; k++, packed += tileRows)
+            int row = 0;
+            for (; row <= count - 4; row += 4)
             {
-                for (int row = 0; row < count; row++)
-                {
-                    packed[row] = source[(row * RowStride) + k];
-                }
+                PackFour(source + (row * RowStride) + start, RowStride, packed + row, tileRows, end - start);
+            }
 
-                for (int row = count; row < tileRows; row++)
+            for (; row < tileRows; row++)
+            {
+                for (int k = start; k < end; k++)
                 {
-                    packed[row] = 0;
+                    packed[((long)(k - start) * tileRows) + row] = row < count ? source[(row * RowStride) + k] : 0;
                 }
+            }
+        }
+
+        /// <summary>Four rows: one store for each k.</summary>
+        private static void PackFour(float* first, long rowStride, float* packed, int tileRows, int count)
+        {
+            float* second = first + rowStride;
+            float* third = second + rowStride;
+            float* fourth = third + rowStride;
+            for (int k = 0; k < count; k++, packed += tileRows)
+            {
+                Vector128.Create(first[k], second[k], third[k], fourth[k]).Store(packed);
             }
         }
     }

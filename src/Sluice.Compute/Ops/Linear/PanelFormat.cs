@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Sluice.Compute.Ops.Linear;
 
@@ -12,6 +13,12 @@ internal unsafe interface IPanelFormat
 {
     /// <summary>Bytes of 16 features by two k.</summary>
     static abstract int PairBytes { get; }
+
+    /// <summary>
+    /// Whether widening is dear enough to be done once for many rows instead of in every tile. Measured on Zen 4 at 512 rows as
+    /// shares of the FMA peak, in every tile and once: float16 with AVX2 58 and 78 %, with AVX-512 82 and 79 %.
+    /// </summary>
+    static abstract bool WidenOnce { get; }
 
     /// <summary>Eight features of the even k; <paramref name="pair"/> points to the pair, or 32 bytes further for the upper eight.</summary>
     static abstract Vector256<float> Even256(byte* pair);
@@ -31,6 +38,8 @@ internal readonly unsafe struct Float32Panel : IPanelFormat
 {
     public static int PairBytes => 128;
 
+    public static bool WidenOnce => false;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Even256(byte* pair) => Vector256.Load((float*)pair);
 
@@ -48,6 +57,8 @@ internal readonly unsafe struct Float32Panel : IPanelFormat
 internal readonly unsafe struct BFloat16Panel : IPanelFormat
 {
     public static int PairBytes => 64;
+
+    public static bool WidenOnce => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Even256(byte* pair) => (Vector256.Load((uint*)pair) << 16).AsSingle();
@@ -73,6 +84,8 @@ internal readonly unsafe struct Float16Panel : IPanelFormat
     private const float BiasFactor = 5192296858534827628530496329220096f;
 
     public static int PairBytes => 64;
+
+    public static bool WidenOnce => !Avx512F.IsSupported;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Even256(byte* pair) => Widen((Vector256.Load((int*)pair) << 16) >> 3);

@@ -61,7 +61,7 @@ internal static class Tiles
         }
     }
 
-    private static void Run512<TFormat, TInput>(in TileCall call, int tileRows)
+    internal static void Run512<TFormat, TInput>(in TileCall call, int tileRows)
         where TFormat : struct, IPanelFormat
         where TInput : struct, ITileInput
     {
@@ -88,7 +88,7 @@ internal static class Tiles
         }
     }
 
-    private static void Run256<TFormat, TInput>(in TileCall call, int tileRows)
+    internal static void Run256<TFormat, TInput>(in TileCall call, int tileRows)
         where TFormat : struct, IPanelFormat
         where TInput : struct, ITileInput
     {

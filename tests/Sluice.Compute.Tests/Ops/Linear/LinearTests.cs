@@ -17,7 +17,7 @@ public sealed class LinearTests
                 data.Add(type, rows, 33, 70);
             }
 
-            foreach ((int k, int outputs) in new[] { (1, 1), (2, 15), (3, 16), (7, 17), (64, 128), (257, 48), (1030, 100) })
+            foreach ((int k, int outputs) in new[] { (1, 1), (2, 15), (3, 16), (7, 17), (64, 128), (257, 48), (1030, 100), (9001, 17) })
             {
                 data.Add(type, 1, k, outputs);
                 data.Add(type, 5, k, outputs);
