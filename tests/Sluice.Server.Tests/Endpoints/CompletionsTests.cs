@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json;
 using Sluice.Server.Tests.Support;
+using Sluice.Tests;
 
 namespace Sluice.Server.Tests.Endpoints;
 
@@ -297,5 +298,5 @@ public sealed class CompletionsTests(Storyteller model)
         (await server.PostOkAsync("/tokenize", JsonSerializer.Serialize(new { prompt = text }))).IntsAt("tokens");
 
     private static JsonElement Expected() =>
-        TestServer.Parse(File.ReadAllText(System.IO.Path.Combine(Repository.Storyteller, "expected.json")));
+        TestServer.Parse(File.ReadAllText(System.IO.Path.Combine(TestData.Storyteller, "expected.json")));
 }

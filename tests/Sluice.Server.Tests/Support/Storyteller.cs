@@ -1,4 +1,5 @@
 using Sluice.Server.Tests.Support;
+using Sluice.Tests;
 
 [assembly: AssemblyFixture(typeof(Storyteller))]
 
@@ -11,7 +12,7 @@ public sealed class Storyteller : IAsyncLifetime
 
     public async ValueTask InitializeAsync() => Engine = await LlmEngine.LoadAsync(new EngineOptions
     {
-        Model = Repository.Storyteller,
+        Model = TestData.Storyteller,
         Device = DeviceKind.Cpu,
         KvCacheMemoryBytes = 256L * 1024 * 1024,
         MaxNumSeqs = 256,
