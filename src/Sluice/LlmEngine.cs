@@ -54,6 +54,13 @@ public sealed class LlmEngine : IAsyncDisposable
 
     internal EngineLoop Loop => _parts.Loop;
 
+    /// <summary>Told, on the engine's own thread, of the exceptions that clients only hear of as an internal error.</summary>
+    internal Action<Exception>? FaultObserver
+    {
+        get => _parts.Loop.FaultObserver;
+        set => _parts.Loop.FaultObserver = value;
+    }
+
     internal KvCache.MemoryPlan Memory => _parts.Memory;
 
     /// <summary>Loads a model.</summary>

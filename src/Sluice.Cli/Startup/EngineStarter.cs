@@ -34,6 +34,7 @@ internal static class EngineStarter
         var display = new LoadDisplay(log);
         bool showBar = isTerminal && (options.LoadFormat == LoadFormat.Dummy || WeightFileBytes(model.Folder) >= BarFromBytes);
         LlmEngine engine = await display.ShowAsync(progress => LlmEngine.LoadAsync(options, progress, cancellation), showBar);
+        engine.FaultObserver = fault => log.Error($"A step failed, and its requests with it: {fault}");
 
         MemoryPlan memory = engine.Memory;
         EngineOptions resolved = engine.Options;

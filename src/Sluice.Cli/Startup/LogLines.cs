@@ -8,6 +8,8 @@ internal sealed class LogLines(TextWriter? writer)
 
     public void Warning(string message) => Write("WARNING", message);
 
+    public void Error(string message) => Write("ERROR", message);
+
     private void Write(string level, string message)
     {
         writer?.WriteLine($"{level} {DateTime.Now:MM-dd HH:mm:ss} {message}");

@@ -208,10 +208,19 @@ internal sealed class EngineLoop : IDisposable
                 continue;
             }
 
-            _processor.Admit(command.Request);
-            if (_fault is string fault)
+            try
             {
-                _processor.Finish(command.Request, -1, FinishReason.Error, now, fault);
+                _processor.Admit(command.Request);
+            }
+            catch (Exception fault)
+            {
+                FaultObserver?.Invoke(fault);
+                _processor.Refuse(command.Request, fault);
+            }
+
+            if (_fault is string broken)
+            {
+                _processor.Finish(command.Request, -1, FinishReason.Error, now, broken);
             }
         }
     }
@@ -308,12 +317,7 @@ internal sealed class EngineLoop : IDisposable
             catch (Exception) when (_fault is not null)
             {
                 // The books are broken already; the reader must hear of the end all the same.
-                for (int i = 0; i < request.Sampling.N; i++)
-                {
-                    request.Stream.Finish(i, reason, error: error);
-                }
-
-                _active.TryRemove(request.Id, out _);
+                _processor.Refuse(request, reason, error);
             }
         }
     }

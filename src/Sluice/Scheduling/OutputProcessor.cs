@@ -45,24 +45,44 @@ internal sealed class OutputProcessor
     /// </summary>
     public void Admit(ActiveRequest request)
     {
+        // Made whole before anything knows of it, so that a failure here leaves nothing behind.
         request.RootKey = _cache?.RootKey(request.Request.CacheSalt) ?? UInt128.Zero;
         bool shares = _cache is not null && (request.Prompt.Length > _cache.BlockSize || request.PromptLogprobs is not null);
         long number = _requestCount++;
-        request.Choices = new Sequence[request.Sampling.N];
-        for (int i = 0; i < request.Choices.Length; i++)
+        var choices = new Sequence[request.Sampling.N];
+        for (int i = 0; i < choices.Length; i++)
         {
             var sequence = new Sequence(request, i, _sequenceCount++, RequestSeed.Of(request.Sampling, _options.Seed, number, i));
             sequence.Timings.Arrived = request.Arrived;
-            request.Choices[i] = sequence;
+            choices[i] = sequence;
+        }
+
+        request.Choices = choices;
+        for (int i = 0; i < choices.Length; i++)
+        {
             if (i == 0 || !shares)
             {
-                _scheduler.Add(sequence);
+                _scheduler.Add(choices[i]);
             }
             else
             {
                 HeldCount++;
             }
         }
+    }
+
+    /// <summary>Ends a request that could not be taken in.</summary>
+    public void Refuse(ActiveRequest request, Exception fault) => Refuse(request, FinishReason.Error, Describe(fault));
+
+    /// <summary>Tells the reader of the end and forgets the request, whatever the books say of it.</summary>
+    public void Refuse(ActiveRequest request, FinishReason reason, string? error)
+    {
+        for (int i = 0; i < request.Sampling.N; i++)
+        {
+            request.Stream.Finish(i, reason, error: error);
+        }
+
+        _ended(request);
     }
 
     /// <summary>Applies a step that is done.</summary>

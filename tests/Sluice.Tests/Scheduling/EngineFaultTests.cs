@@ -83,6 +83,31 @@ public sealed class EngineFaultTests
     }
 
     [Fact]
+    public async Task Run_StepHangs_TurnsTheEngineUnhealthyUntilItEnds()
+    {
+        var time = new ManualTime();
+        using var gate = new ManualResetEventSlim();
+        using var engine = new EngineHarness(time: time);
+        using var entered = new ManualResetEventSlim();
+        engine.Runner.BeforeStep = _ =>
+        {
+            entered.Set();
+            gate.Wait();
+        };
+        time.Advance(10_000);
+        Assert.True(engine.Loop.IsHealthy);
+        Task<Answer> answer = engine.RunAsync(Prompt(1), 5);
+        entered.Wait(TestContext.Current.CancellationToken);
+        time.Advance(29);
+        Assert.True(engine.Loop.IsHealthy);
+        time.Advance(2);
+        Assert.False(engine.Loop.IsHealthy);
+        gate.Set();
+        Assert.Equal(5, (await answer).TokenIds.Count);
+        Assert.True(engine.Loop.IsHealthy);
+    }
+
+    [Fact]
     public async Task Run_DeviceBreaks_EverythingEndsAndTheEngineIsUnhealthy()
     {
         using var engine = new EngineHarness();

@@ -14,7 +14,7 @@ internal sealed class EngineHarness : IDisposable
 
     public EngineHarness(
         int blockCount = 256, int maxTokens = 64, int maxSequences = 8, bool async = true, bool prefixCache = true,
-        bool chunkedPrefill = true, TimeSpan? readerTimeout = null)
+        bool chunkedPrefill = true, TimeSpan? readerTimeout = null, TimeProvider? time = null)
     {
         Cache = prefixCache ? new PrefixCache(blockCount, BlockSize, new SipHash128(1, 2)) : null;
         Pool = new BlockPool(blockCount, Cache);
@@ -34,7 +34,7 @@ internal sealed class EngineHarness : IDisposable
                 CheckEveryStep = true,
                 ReaderTimeout = readerTimeout ?? TimeSpan.FromSeconds(30),
             },
-            Pool, Cache, Runner, Metrics, new Heartbeat(TimeProvider.System), TimeProvider.System)
+            Pool, Cache, Runner, Metrics, new Heartbeat(time ?? TimeProvider.System), time ?? TimeProvider.System)
         {
             FaultObserver = fault => Faults.Enqueue(fault),
         };
