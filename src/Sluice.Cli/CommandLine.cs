@@ -3,6 +3,7 @@ using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using Sluice.Cli.Commands;
 using Sluice.Cli.Flags;
+using Sluice.Requests;
 
 namespace Sluice.Cli;
 
@@ -25,7 +26,7 @@ internal static class CommandLine
         {
             return await ParseAndRunAsync(arguments, console, cancellation);
         }
-        catch (UserErrorException mistake)
+        catch (Exception mistake) when (mistake is UserErrorException or RequestValidationException)
         {
             await console.Error.WriteLineAsync("error: " + mistake.Message);
             return UsersMistake;
@@ -83,6 +84,8 @@ internal static class CommandLine
         var root = new RootCommand("Sluice serves language models over the OpenAI API. `sluice serve` starts with the bundled one.")
         {
             ServeCommand.Create(console),
+            ChatCommand.Create(console),
+            CompleteCommand.Create(console),
             bench,
         };
         foreach (Option option in root.Options)
