@@ -151,6 +151,6 @@ public sealed class LlmEngineTests
         Assert.Equal(stats.PromptTokens, stats.PrefixQueries);
         Assert.Equal(stats.CachedPromptTokens, stats.PrefixHits);
         Assert.Equal((0, 0, 0, 0.0), (stats.RunningCount, stats.WaitingCount, stats.ActiveRequestCount, stats.KvUsage));
-        Assert.True(stats.StepCount > 5);
+        Assert.True(stats.StepCount >= 5);
     }
 }

@@ -55,12 +55,7 @@ internal sealed class Scheduler
 
     public int WaitingCount => _waiting.Count;
 
-    public IReadOnlyList<Sequence> Running => _running;
-
     public BlockPool Pool => _pool;
-
-    /// <summary>Running sequences that were put back to waiting so far.</summary>
-    public long PreemptionCount { get; private set; }
 
     /// <summary>Puts a new or held sequence among the waiting.</summary>
     public void Add(Sequence sequence)
@@ -252,7 +247,6 @@ internal sealed class Scheduler
         Release(sequence);
         sequence.State = SequenceState.Waiting;
         _waiting.Add(sequence);
-        PreemptionCount++;
         _metrics.OnPreempted();
     }
 

@@ -134,7 +134,7 @@ public sealed class SchedulerTests : IDisposable
         Sequence urgent = Add(scheduler, 4, 4);
         Step(scheduler);
         Assert.Equal([(2, 1), (4, 1)], Step(scheduler));
-        Assert.Equal((2, 2, 2L), (scheduler.RunningCount, scheduler.WaitingCount, scheduler.PreemptionCount));
+        Assert.Equal((2, 2, 2L), (scheduler.RunningCount, scheduler.WaitingCount, _metrics.Preemptions.Value));
 
         // What was preempted stands at the head of the waiting again, with what it had generated.
         Add(scheduler, 5, 4, priority: 1);
@@ -152,7 +152,7 @@ public sealed class SchedulerTests : IDisposable
         Assert.Equal(ScheduleOutcome.AwaitStepInFlight, scheduler.Schedule(_plan, stepInFlight: true, 1));
         Assert.Equal(2, scheduler.RunningCount);
         Assert.Equal([(1, 1)], Step(scheduler));
-        Assert.Equal(1, scheduler.PreemptionCount);
+        Assert.Equal(1, _metrics.Preemptions.Value);
     }
 
     [Fact]
