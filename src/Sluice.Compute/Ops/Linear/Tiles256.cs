@@ -197,6 +197,7 @@ internal static unsafe class Tiles256
         byte* p0 = call.Panel;
         for (int pair = call.KCount >> 1; pair > 0; pair--)
         {
+            Tiles.Prefetch<TFormat>(p0);
             Vector256<float> w0 = TFormat.Even256(p0);
             Vector256<float> w1 = TFormat.Even256(p0 + 32);
             Vector256<float> b = Vector256.Create(x[TInput.At(0, 0, 4)]);
@@ -257,6 +258,7 @@ internal static unsafe class Tiles256
         byte* p0 = call.Panel;
         for (int pair = call.KCount >> 1; pair > 0; pair--)
         {
+            Tiles.Prefetch<TFormat>(p0);
             Vector256<float> w0 = TFormat.Even256(p0);
             Vector256<float> w1 = TFormat.Even256(p0 + 32);
             Vector256<float> b = Vector256.Create(x[TInput.At(0, 0, 6)]);

@@ -147,6 +147,8 @@ internal static unsafe class Tiles512
         byte* p1 = p0 + call.StrideOf(1);
         for (int pair = call.KCount >> 1; pair > 0; pair--)
         {
+            Tiles.Prefetch<TFormat>(p0);
+            Tiles.Prefetch<TFormat>(p1);
             Vector512<float> w0 = TFormat.Even512(p0);
             Vector512<float> w1 = TFormat.Even512(p1);
             Vector512<float> b = Vector512.Create(x[TInput.At(0, 0, 4)]);
@@ -211,6 +213,8 @@ internal static unsafe class Tiles512
         byte* p1 = p0 + call.StrideOf(1);
         for (int pair = call.KCount >> 1; pair > 0; pair--)
         {
+            Tiles.Prefetch<TFormat>(p0);
+            Tiles.Prefetch<TFormat>(p1);
             Vector512<float> w0 = TFormat.Even512(p0);
             Vector512<float> w1 = TFormat.Even512(p1);
             Vector512<float> b = Vector512.Create(x[TInput.At(0, 0, 8)]);
@@ -311,6 +315,8 @@ internal static unsafe class Tiles512
         byte* p1 = p0 + call.StrideOf(1);
         for (int pair = call.KCount >> 1; pair > 0; pair--)
         {
+            Tiles.Prefetch<TFormat>(p0);
+            Tiles.Prefetch<TFormat>(p1);
             Vector512<float> w0 = TFormat.Even512(p0);
             Vector512<float> w1 = TFormat.Even512(p1);
             Vector512<float> b = Vector512.Create(x[TInput.At(0, 0, 12)]);
