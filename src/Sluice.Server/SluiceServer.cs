@@ -63,7 +63,8 @@ public sealed class SluiceServer : IAsyncDisposable
             SluiceServer server = new(app, state);
             foreach (string address in server.Addresses)
             {
-                state.Log.Info($"Starting Sluice server on {address}");
+                // As users write it; Kestrel's name for all addresses is that of IPv6.
+                state.Log.Info($"Starting Sluice server on {address.Replace("[::]", "0.0.0.0", StringComparison.Ordinal)}");
             }
 
             // The very text that scripts wait for.

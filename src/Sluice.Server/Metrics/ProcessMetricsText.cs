@@ -20,6 +20,7 @@ internal static class ProcessMetricsText
         }
 
         Single(text, "dotnet_gc_heap_size_bytes", "gauge", "Size of the managed heap in bytes.", GC.GetTotalMemory(false));
+        Single(text, "dotnet_gc_allocated_bytes_total", "counter", "Bytes of managed memory allocated.", GC.GetTotalAllocatedBytes());
         Single(text, "dotnet_gc_collections_total", "counter", "Garbage collections of all generations.", Collections());
         Single(text, "dotnet_gc_pause_seconds_total", "counter", "Time spent in garbage collection pauses.", GC.GetTotalPauseDuration().TotalSeconds);
     }

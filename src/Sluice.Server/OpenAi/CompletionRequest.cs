@@ -38,7 +38,7 @@ internal sealed record CompletionRequest
             logprobs,
             output.PromptLogprobs ?? (output.Echo ? logprobs : null));
         PromptRules rules = new(fields, state, maxTokens, addSpecialTokens: true);
-        List<int[]> prompts = ReadPrompts(fields, rules, state.Engine.VocabularySize);
+        List<int[]> prompts = ReadPrompts(fields, rules);
         if ((long)prompts.Count * sampling.N > Limits.MaxChoices)
         {
             throw fields.Wrong("n", $"times the number of prompts must be at most {Limits.MaxChoices}, got {(long)prompts.Count * sampling.N}");
@@ -54,7 +54,7 @@ internal sealed record CompletionRequest
         };
     }
 
-    private static List<int[]> ReadPrompts(Fields fields, PromptRules rules, int vocabularySize)
+    private static List<int[]> ReadPrompts(Fields fields, PromptRules rules)
     {
         if (!fields.TryGet("prompt", out JsonElement prompt))
         {
@@ -78,7 +78,7 @@ internal sealed record CompletionRequest
 
         if (prompt[0].ValueKind is not (JsonValueKind.String or JsonValueKind.Array))
         {
-            return [rules.Fit(fields.TokenIds(prompt, "prompt", vocabularySize))];
+            return [rules.Read(fields, prompt, "prompt")];
         }
 
         if (prompt.GetArrayLength() > Limits.MaxPrompts)
@@ -97,7 +97,7 @@ internal sealed record CompletionRequest
 
             prompts.Add(item.ValueKind == JsonValueKind.String
                 ? rules.Encode(fields.Text(item, name), null, name)
-                : rules.Fit(fields.TokenIds(item, name, vocabularySize)));
+                : rules.Read(fields, item, name));
         }
 
         return prompts;

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Sluice.Requests;
 using Sluice.Text;
 
@@ -72,6 +73,18 @@ internal sealed class PromptRules
         int context = _state.Engine.MaxModelLen;
         int wanted = ids.Length == context ? Math.Max(1, OutputTokenCount) : OutputTokenCount;
         return ids.Length + wanted <= context ? ids : throw TooLong(context, wanted, ids.Length, "");
+    }
+
+    /// <summary>Ids of a JSON list. One that cannot fit is not even read.</summary>
+    public int[] Read(Fields fields, JsonElement list, string name)
+    {
+        int count = list.GetArrayLength();
+        if (_truncateTo is null && count > _state.Engine.MaxModelLen)
+        {
+            throw TooLong(_state.Engine.MaxModelLen, OutputTokenCount, count, "");
+        }
+
+        return Fit(fields.TokenIds(list, name, _state.Engine.VocabularySize));
     }
 
     // A megabyte of text for a context of a thousand tokens need not be encoded to know that it does not fit.
