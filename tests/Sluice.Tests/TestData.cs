@@ -69,6 +69,10 @@ internal static class TestData
         return bytes.ToArray();
     }
 
+    /// <summary>The lines of a text file in tests/data, as <see cref="ReadBytes"/> finds it.</summary>
+    public static string[] ReadLines(params string[] parts) =>
+        System.Text.Encoding.UTF8.GetString(ReadBytes(parts)).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+
     /// <summary>As <see cref="Shared"/>; the test is skipped when the data is absent.</summary>
     public static string RequireShared(params string[] parts)
     {

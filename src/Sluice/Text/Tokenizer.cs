@@ -16,7 +16,7 @@ public sealed class Tokenizer
     private readonly Dictionary<int, AddedToken> _addedTokens;
     private readonly Dictionary<string, int> _addedIds;
     private readonly string?[] _tokenTexts;
-    private readonly Lazy<TokenBytesTable> _tokenBytes;
+    private readonly byte[]?[] _tokenBytes;
 
     private Tokenizer(TokenizerParts parts)
     {
@@ -32,7 +32,7 @@ public sealed class Tokenizer
 
         VocabularySize = size;
         _tokenTexts = new string?[size];
-        _tokenBytes = new Lazy<TokenBytesTable>(() => new TokenBytesTable(size, id => parts.Decoder.TokenBytes(TokenText(id))));
+        _tokenBytes = new byte[]?[size];
     }
 
     /// <summary>The largest token id plus one; a few smaller ids may be unused.</summary>
@@ -142,7 +142,8 @@ public sealed class Tokenizer
     public string DecodeToken(int id) => Encoding.UTF8.GetString(TokenBytes(id));
 
     /// <summary>The bytes that a token adds in the middle of a text; empty for an unused id.</summary>
-    public ReadOnlySpan<byte> TokenBytes(int id) => _tokenBytes.Value[id];
+    public ReadOnlySpan<byte> TokenBytes(int id) =>
+        (uint)id < (uint)_tokenBytes.Length ? _tokenBytes[id] ??= _parts.Decoder.TokenBytes(TokenText(id)) : [];
 
     /// <summary>Whether decoding gives an id any text at all.</summary>
     internal bool IsDecoded(int id, bool skipSpecialTokens) =>
@@ -158,11 +159,10 @@ public sealed class Tokenizer
 
     private string DecodeBytes(ReadOnlySpan<int> ids, bool skipSpecialTokens)
     {
-        TokenBytesTable table = _tokenBytes.Value;
         int length = 0;
         foreach (int id in ids)
         {
-            length += IsDecoded(id, skipSpecialTokens) ? table[id].Length : 0;
+            length += IsDecoded(id, skipSpecialTokens) ? TokenBytes(id).Length : 0;
         }
 
         byte[] bytes = new byte[length];
@@ -171,8 +171,8 @@ public sealed class Tokenizer
         {
             if (IsDecoded(id, skipSpecialTokens))
             {
-                table[id].CopyTo(bytes.AsSpan(position));
-                position += table[id].Length;
+                TokenBytes(id).CopyTo(bytes.AsSpan(position));
+                position += TokenBytes(id).Length;
             }
         }
 

@@ -71,11 +71,12 @@ internal sealed class CodePointSet
 
     private ulong[] FillPage(int pageIndex)
     {
-        if (pageIndex >= _pages.Length)
+        ulong[]?[] pages = _pages;
+        if (pageIndex >= pages.Length)
         {
             // Most text stays in the basic plane, and most sets never see even that.
-            int pageCount = pageIndex < 256 ? 256 : (CodePoints.Maximum >> PageBits) + 1;
-            Array.Resize(ref _pages, pageCount);
+            Array.Resize(ref pages, pageIndex < 256 ? 256 : (CodePoints.Maximum >> PageBits) + 1);
+            _pages = pages;
         }
 
         var page = new ulong[WordsPerPage];
@@ -89,7 +90,7 @@ internal sealed class CodePointSet
         }
 
         // Two threads may fill the same page, or one may lose its page to the other's resize: the bits are computed again.
-        _pages[pageIndex] = page;
+        pages[pageIndex] = page;
         return page;
     }
 

@@ -22,6 +22,7 @@ internal static class AddedTokenReader
         }
 
         var contents = new Dictionary<int, string>();
+        var ids = new Dictionary<string, int>();
         foreach (JsonElement entry in list.EnumerateArray())
         {
             string content = entry.RequiredString("content", "an added token");
@@ -46,13 +47,17 @@ internal static class AddedTokenReader
                 throw new FormatException($"{where} has id {id}, out of range for a vocabulary of {vocabulary.Size} tokens");
             }
 
-            if (contents.TryGetValue(id, out string? other) && other != content)
+            if (contents.TryGetValue(id, out string? other))
             {
                 throw new FormatException($"the added tokens \"{other}\" and \"{content}\" have the same id {id}");
             }
 
+            if (!ids.TryAdd(content, id))
+            {
+                throw new FormatException($"{where} has two ids, {ids[content]} and {id}");
+            }
+
             contents[id] = content;
-            tokens.RemoveAll(token => token.Id == id);
             tokens.Add(new AddedToken(
                 id,
                 content,

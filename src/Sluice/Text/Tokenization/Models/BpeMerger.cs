@@ -4,7 +4,7 @@ namespace Sluice.Text.Tokenization.Models;
 
 /// <summary>
 /// Applies merges to the symbols of a word: always the lowest rank, of equal ranks the leftmost. Short words search the
-/// lowest rank in a row of numbers; long ones use a heap, so that a megabyte of one letter takes n log n.
+/// lowest rank in a row of numbers; long ones use a queue, so that a megabyte of one letter takes linear time.
 /// </summary>
 internal static class BpeMerger
 {
@@ -75,7 +75,7 @@ internal static class BpeMerger
         int[] links = ArrayPool<int>.Shared.Rent(2 * count);
         Span<int> next = links.AsSpan(0, count);
         Span<int> previous = links.AsSpan(count, count);
-        var queue = new MergeQueue(count);
+        var queue = new MergeQueue();
         try
         {
             for (int i = 0; i < count; i++)
@@ -84,11 +84,10 @@ internal static class BpeMerger
                 previous[i] = i - 1;
                 if (i + 1 < count && merges.TryGet(symbols[i], symbols[i + 1], out int rank, out _))
                 {
-                    queue.Append(rank, i);
+                    queue.Add(rank, i);
                 }
             }
 
-            queue.Heapify();
             while (queue.TryTake(out int rank, out int position))
             {
                 int right = next[position];
@@ -104,15 +103,15 @@ internal static class BpeMerger
                 symbols[right] = -1;
                 int after = next[right];
                 next[position] = after;
+                if (previous[position] >= 0)
+                {
+                    Enqueue(queue, symbols, merges, previous[position], position);
+                }
+
                 if (after < count)
                 {
                     previous[after] = position;
-                    Enqueue(ref queue, symbols, merges, position, after);
-                }
-
-                if (previous[position] >= 0)
-                {
-                    Enqueue(ref queue, symbols, merges, previous[position], position);
+                    Enqueue(queue, symbols, merges, position, after);
                 }
             }
 
@@ -126,12 +125,11 @@ internal static class BpeMerger
         }
         finally
         {
-            queue.Dispose();
             ArrayPool<int>.Shared.Return(links);
         }
     }
 
-    private static void Enqueue(ref MergeQueue queue, Span<int> symbols, MergeTable merges, int left, int right)
+    private static void Enqueue(MergeQueue queue, Span<int> symbols, MergeTable merges, int left, int right)
     {
         if (merges.TryGet(symbols[left], symbols[right], out int rank, out _))
         {

@@ -1,116 +1,91 @@
-using System.Buffers;
-
 namespace Sluice.Text.Tokenization.Models;
 
-/// <summary>A four-way min-heap of (rank, position), each pair one number, so that the order is that of plain integers.</summary>
-internal struct MergeQueue(int capacity) : IDisposable
+/// <summary>
+/// Possible merges of a long word, taken by rank, of equal ranks from left to right. One bucket a rank: merges of one rank are
+/// found in a sweep from left to right, so that adding and taking are sequential, where one heap over a megabyte of merges
+/// misses the cache at each level (measured 5 times slower).
+/// </summary>
+internal sealed class MergeQueue
 {
-    private ulong[] _items = ArrayPool<ulong>.Shared.Rent(capacity);
-    private int _count;
-
-    /// <summary>Adds without keeping the order; <see cref="Heapify"/> must follow.</summary>
-    public void Append(int rank, int position)
-    {
-        EnsureSpace();
-        _items[_count++] = ((ulong)(uint)rank << 32) | (uint)position;
-    }
-
-    public readonly void Heapify()
-    {
-        for (int i = (_count - 2) >> 2; i >= 0; i--)
-        {
-            SiftDown(i, _items[i]);
-        }
-    }
+    private readonly Dictionary<int, Bucket> _buckets = [];
+    private readonly PriorityQueue<Bucket, int> _waiting = new();
+    private Bucket? _lastAdded;
 
     public void Add(int rank, int position)
     {
-        EnsureSpace();
-        ulong item = ((ulong)(uint)rank << 32) | (uint)position;
-        int index = _count++;
-        while (index > 0)
+        Bucket? bucket = _lastAdded;
+        if (bucket is null || bucket.Rank != rank)
         {
-            int parent = (index - 1) >> 2;
-            if (_items[parent] <= item)
+            if (!_buckets.TryGetValue(rank, out bucket))
             {
-                break;
+                bucket = new Bucket(rank);
+                _buckets[rank] = bucket;
             }
 
-            _items[index] = _items[parent];
-            index = parent;
+            _lastAdded = bucket;
         }
 
-        _items[index] = item;
+        if (bucket.IsEmpty)
+        {
+            _waiting.Enqueue(bucket, rank);
+        }
+
+        bucket.Add(position);
     }
 
     public bool TryTake(out int rank, out int position)
     {
-        if (_count == 0)
+        if (!_waiting.TryPeek(out Bucket? bucket, out rank))
         {
-            (rank, position) = (0, 0);
+            position = 0;
             return false;
         }
 
-        ulong top = _items[0];
-        (rank, position) = ((int)(top >> 32), (int)(uint)top);
-        ulong last = _items[--_count];
-        if (_count > 0)
+        position = bucket.Take();
+        if (bucket.IsEmpty)
         {
-            SiftDown(0, last);
+            _waiting.Dequeue();
         }
 
         return true;
     }
 
-    public void Dispose()
+    /// <summary>Positions in ascending order: a queue of those that came in order, and a heap of the few that did not.</summary>
+    private sealed class Bucket(int rank)
     {
-        ArrayPool<ulong>.Shared.Return(_items);
-        _items = [];
-        _count = 0;
-    }
+        private int[] _inOrder = new int[4];
+        private int _head;
+        private int _tail;
+        private PriorityQueue<int, int>? _outOfOrder;
 
-    private readonly void SiftDown(int index, ulong item)
-    {
-        while (true)
+        public int Rank => rank;
+
+        public bool IsEmpty => _head == _tail && _outOfOrder is not { Count: > 0 };
+
+        public void Add(int position)
         {
-            int first = (index << 2) + 1;
-            if (first >= _count)
+            if (_head == _tail)
             {
-                break;
+                _head = _tail = 0;
+            }
+            else if (position < _inOrder[_tail - 1])
+            {
+                _outOfOrder ??= new PriorityQueue<int, int>();
+                _outOfOrder.Enqueue(position, position);
+                return;
             }
 
-            int smallest = first;
-            int end = Math.Min(first + 4, _count);
-            for (int child = first + 1; child < end; child++)
+            if (_tail == _inOrder.Length)
             {
-                if (_items[child] < _items[smallest])
-                {
-                    smallest = child;
-                }
+                Array.Resize(ref _inOrder, _tail * 2);
             }
 
-            if (_items[smallest] >= item)
-            {
-                break;
-            }
-
-            _items[index] = _items[smallest];
-            index = smallest;
+            _inOrder[_tail++] = position;
         }
 
-        _items[index] = item;
-    }
-
-    private void EnsureSpace()
-    {
-        if (_count < _items.Length)
-        {
-            return;
-        }
-
-        ulong[] larger = ArrayPool<ulong>.Shared.Rent(_count * 2);
-        _items.AsSpan(0, _count).CopyTo(larger);
-        ArrayPool<ulong>.Shared.Return(_items);
-        _items = larger;
+        public int Take() =>
+            _outOfOrder is { Count: > 0 } && (_head == _tail || _outOfOrder.Peek() < _inOrder[_head])
+                ? _outOfOrder.Dequeue()
+                : _inOrder[_head++];
     }
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Sluice.Text.Patterns;
 
 namespace Sluice.Text.Tokenization.Normalizers;
@@ -145,11 +146,13 @@ internal sealed class NmtNormalizer : Normalizer
 /// <summary>BERT's cleaning: controls out, all white space plain.</summary>
 internal sealed class CleanTextNormalizer : Normalizer
 {
+    private const uint AssignedControls = CodePoints.Others & ~(1u << (int)UnicodeCategory.OtherNotAssigned);
+
     public override void Apply(NormalizedText text) => text.Map(static codePoint => codePoint switch
     {
         0 or 0xFFFD => -1,
         '\t' or '\n' or '\r' => ' ',
-        _ when CodePoints.IsInCategories(codePoint, CodePoints.Others) => -1,
+        _ when CodePoints.IsInCategories(codePoint, AssignedControls) => -1,
         _ when CodePoints.IsWhiteSpace(codePoint) => ' ',
         _ => codePoint,
     });

@@ -5,7 +5,7 @@ namespace Sluice.Text.Tokenization.Normalizers;
 
 /// <summary>
 /// The Unicode normalization forms (Unicode Standard Annex 15). The text is cut before every code point that nothing can
-/// reorder or swallow; only parts with something else in them are worked on, the rest is copied.
+/// reorder or swallow; only parts that change are worked on, the rest is copied.
 /// </summary>
 internal sealed class UnicodeNormalizer(bool compatibility, bool composes) : Normalizer
 {
@@ -13,13 +13,21 @@ internal sealed class UnicodeNormalizer(bool compatibility, bool composes) : Nor
     private const char FirstInteresting = '\u00A0';
     private const char FirstInterestingForNfc = '\u0300';
 
-    private readonly byte[] _inert = new byte[0x10000];
+    private readonly byte[] _roles = new byte[0x10000];
 
-    private enum Inert : byte
+    /// <summary>What a code point does.</summary>
+    private enum Role : byte
     {
         Unknown,
-        Yes,
-        No,
+
+        /// <summary>Stays as it is, and nothing before it can reach it.</summary>
+        Inert,
+
+        /// <summary>Changes, but nothing before it takes part in that.</summary>
+        Starts,
+
+        /// <summary>Moves, or may be swallowed by what is before it.</summary>
+        Joins,
     }
 
     public override void Apply(NormalizedText text)
@@ -34,19 +42,18 @@ internal sealed class UnicodeNormalizer(bool compatibility, bool composes) : Nor
         var work = new List<int>();
         bool started = false;
         int copied = 0;
-        int partStart = 0;
         int position = 0;
         while (position < text.Text.Length)
         {
-            // A part: one code point of any kind, and all active ones after it.
-            partStart = position;
+            // A part: one code point of any kind, and all that join it.
+            int partStart = position;
             int codePoint = CodePoints.At(text.Text, position, out int unitCount);
-            bool active = codePoint >= limit && !IsInert(codePoint, tables);
+            bool active = codePoint >= limit && RoleOf(codePoint, tables) != Role.Inert;
             position += unitCount;
             while (position < text.Text.Length)
             {
                 codePoint = CodePoints.At(text.Text, position, out unitCount);
-                if (codePoint < limit || IsInert(codePoint, tables))
+                if (codePoint < limit || RoleOf(codePoint, tables) != Role.Joins)
                 {
                     break;
                 }
@@ -83,36 +90,35 @@ internal sealed class UnicodeNormalizer(bool compatibility, bool composes) : Nor
         }
     }
 
-    /// <summary>Whether a code point stays as it is and nothing before it can reach it.</summary>
-    private bool IsInert(int codePoint, NormalizationTables tables)
+    private Role RoleOf(int codePoint, NormalizationTables tables)
     {
         if (codePoint > 0xFFFF)
         {
-            return ComputeInert(codePoint, tables);
+            return ComputeRole(codePoint, tables);
         }
 
         // Racing threads compute the same answer.
-        byte known = _inert[codePoint];
-        if (known == (byte)Inert.Unknown)
+        var role = (Role)_roles[codePoint];
+        if (role == Role.Unknown)
         {
-            known = (byte)(ComputeInert(codePoint, tables) ? Inert.Yes : Inert.No);
-            _inert[codePoint] = known;
+            role = ComputeRole(codePoint, tables);
+            _roles[codePoint] = (byte)role;
         }
 
-        return known == (byte)Inert.Yes;
+        return role;
     }
 
-    private bool ComputeInert(int codePoint, NormalizationTables tables)
+    private Role ComputeRole(int codePoint, NormalizationTables tables)
     {
-        if (tables.CombiningClass(codePoint) != 0 || (composes && tables.CanBeSecond(codePoint)))
-        {
-            return false;
-        }
-
         var result = new List<int>(4);
         tables.Decompose(codePoint, compatibility, result);
+        if (tables.CombiningClass(result[0]) != 0 || (composes && tables.CanBeSecond(result[0])))
+        {
+            return Role.Joins;
+        }
+
         Finish(result, tables);
-        return result.Count == 1 && result[0] == codePoint;
+        return result.Count == 1 && result[0] == codePoint ? Role.Inert : Role.Starts;
     }
 
     private void NormalizePart(ReadOnlySpan<char> part, NormalizationTables tables, List<int> work)
