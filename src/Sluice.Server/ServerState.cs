@@ -25,7 +25,7 @@ internal sealed class ServerState : IAsyncDisposable
         Bodies = new BodyBudget(options.MaxBufferedBodyBytes);
         Log = new ServerLog(options.Log ?? Console.Out);
         Chats = new ChatPrompts(options, engine);
-        MaxTokenLength = LongestToken(engine.Tokenizer);
+        MaxTokenLength = engine.Tokenizer?.LongestTokenByteCount ?? 1;
         SystemFingerprint = $"sluice-{Version}-{Fingerprint(engine)}";
     }
 
@@ -114,17 +114,6 @@ internal sealed class ServerState : IAsyncDisposable
     {
         Shutdown.Dispose();
         await Log.DisposeAsync();
-    }
-
-    private static int LongestToken(Tokenizer? tokenizer)
-    {
-        int longest = 1;
-        for (int id = 0; id < (tokenizer?.VocabularySize ?? 0); id++)
-        {
-            longest = Math.Max(longest, tokenizer!.TokenBytes(id).Length);
-        }
-
-        return longest;
     }
 
     private static string Fingerprint(LlmEngine engine)

@@ -17,6 +17,7 @@ public sealed class Tokenizer
     private readonly Dictionary<string, int> _addedIds;
     private readonly string?[] _tokenTexts;
     private readonly byte[]?[] _tokenBytes;
+    private readonly Lazy<int> _longestToken;
 
     private Tokenizer(TokenizerParts parts)
     {
@@ -31,12 +32,16 @@ public sealed class Tokenizer
         }
 
         VocabularySize = size;
+        _longestToken = new Lazy<int>(FindLongestToken);
         _tokenTexts = new string?[size];
         _tokenBytes = new byte[]?[size];
     }
 
     /// <summary>The largest token id plus one; a few smaller ids may be unused.</summary>
     public int VocabularySize { get; }
+
+    /// <summary>No token adds more bytes than this to a text: what bounds a text's length by its token count.</summary>
+    public int LongestTokenByteCount => _longestToken.Value;
 
     internal TokenDecoder Decoder => _parts.Decoder;
 
@@ -149,6 +154,21 @@ public sealed class Tokenizer
     internal bool IsDecoded(int id, bool skipSpecialTokens) =>
         (uint)id < (uint)VocabularySize && !(skipSpecialTokens && IsSpecial(id))
         && (_parts.Vocabulary.Contains(id) || _addedTokens.ContainsKey(id));
+
+    private int FindLongestToken()
+    {
+        int longest = 1;
+        for (int id = 0; id < VocabularySize; id++)
+        {
+            // A byte-level token's printable form is never shorter than its bytes: no need to make those of the whole vocabulary.
+            int length = !_parts.Decoder.IsByteLevel ? TokenBytes(id).Length
+                : _addedTokens.TryGetValue(id, out AddedToken? token) ? Encoding.UTF8.GetByteCount(token.Content)
+                : _parts.Vocabulary.TokenUtf8(id).Length;
+            longest = Math.Max(longest, length);
+        }
+
+        return longest;
+    }
 
     private int[] Encode(string text, bool addSpecialTokens, LiteralSpans? literal)
     {

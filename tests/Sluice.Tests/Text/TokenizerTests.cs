@@ -149,6 +149,17 @@ public class TokenizerTests
         Assert.Equal([], tokenizer.TokenBytes(1000).ToArray());
     }
 
+    [Theory]
+    [InlineData("gpt2")]
+    [InlineData("storyteller")]
+    [InlineData("stories260K")]
+    public void LongestTokenByteCount_IsNotExceededByAnyToken(string name)
+    {
+        Tokenizer tokenizer = TestTokenizers.Get(name);
+        int longest = Enumerable.Range(0, tokenizer.VocabularySize).Max(id => tokenizer.TokenBytes(id).Length);
+        Assert.InRange(tokenizer.LongestTokenByteCount, longest, 2 * longest);
+    }
+
     [Fact]
     public void TokenId_KnownAndUnknownTexts_GivesIdsOrNull()
     {
