@@ -59,7 +59,7 @@ public sealed class ConcurrencyTests(Storyteller model)
             try
             {
                 using CancellationTokenSource leave = new(plan.DelayMilliseconds);
-                using HttpResponseMessage response = await server.SendAsync("/v1/completions", plan.Body, leave.Token);
+                using HttpResponseMessage response = await server.SendUntilAsync("/v1/completions", plan.Body, leave.Token);
                 await response.Content.CopyToAsync(Stream.Null, leave.Token);
             }
             catch (Exception exception) when (exception is OperationCanceledException or HttpRequestException or IOException)
@@ -101,7 +101,7 @@ public sealed class ConcurrencyTests(Storyteller model)
         // 256 sequences run at a time; those beyond wait.
         const string big = """{"prompt":"Once","max_tokens":300,"n":270,"ignore_eos":true,"temperature":1}""";
         using CancellationTokenSource leave = new();
-        Task<HttpResponseMessage> running = server.SendAsync("/v1/completions", big, leave.Token);
+        Task<HttpResponseMessage> running = server.SendUntilAsync("/v1/completions", big, leave.Token);
         await ShutdownTests.WaitAsync(() => model.Engine.Stats.WaitingCount > 4);
         using HttpResponseMessage refused = await server.SendAsync("/v1/completions", """{"prompt":"a","max_tokens":1}""");
         Assert.Equal(HttpStatusCode.ServiceUnavailable, refused.StatusCode);

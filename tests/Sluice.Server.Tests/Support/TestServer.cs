@@ -43,9 +43,9 @@ internal sealed class TestServer : IAsyncDisposable
     /// <summary>What the server has logged; complete after the server is disposed.</summary>
     public string LogText => _log.ToString();
 
-    public Task<HttpResponseMessage> SendAsync(string path, string json) => SendAsync(path, json, TestContext.Current.CancellationToken);
+    public Task<HttpResponseMessage> SendAsync(string path, string json) => SendUntilAsync(path, json, TestContext.Current.CancellationToken);
 
-    public Task<HttpResponseMessage> SendAsync(string path, string json, CancellationToken cancellation)
+    public Task<HttpResponseMessage> SendUntilAsync(string path, string json, CancellationToken cancellation)
     {
         HttpRequestMessage request = new(HttpMethod.Post, path) { Content = Json(json) };
         return Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellation);
@@ -71,7 +71,7 @@ internal sealed class TestServer : IAsyncDisposable
     public async Task<List<string>> StreamAsync(string path, string json)
     {
         CancellationToken cancellation = TestContext.Current.CancellationToken;
-        using HttpResponseMessage response = await SendAsync(path, json, cancellation);
+        using HttpResponseMessage response = await SendUntilAsync(path, json, cancellation);
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
         Assert.Equal("text/event-stream", response.Content.Headers.ContentType?.MediaType);
         List<string> events = [];

@@ -47,17 +47,17 @@ public sealed class RequestStreamTests
     }
 
     [Fact]
-    public void Finish_Twice_KeepsTheFirst()
+    public async Task Finish_Twice_KeepsTheFirst()
     {
         RequestStream stream = NewStream();
         stream.Finish(0, FinishReason.Length);
         stream.Finish(0, FinishReason.Abort);
         stream.Append(0, 1, null);
         IAsyncEnumerator<TokenOutput> reader = stream.GetAsyncEnumerator(TestContext.Current.CancellationToken);
-        Assert.True(reader.MoveNextAsync().Result);
+        Assert.True(await reader.MoveNextAsync());
         Assert.Equal(FinishReason.Length, reader.Current.FinishReason);
         Assert.Empty(reader.Current.TokenIds);
-        Assert.False(reader.MoveNextAsync().Result);
+        Assert.False(await reader.MoveNextAsync());
     }
 
     [Fact]
@@ -88,7 +88,7 @@ public sealed class RequestStreamTests
     }
 
     [Fact]
-    public void MoveNextAsync_FromAFullBuffer_TellsTheLoop()
+    public async Task MoveNextAsync_FromAFullBuffer_TellsTheLoop()
     {
         RequestStream stream = NewStream();
         for (int i = 0; i < RequestStream.BufferedTokenLimit; i++)
@@ -99,7 +99,7 @@ public sealed class RequestStreamTests
 
         Assert.True(stream.IsFull(0));
         IAsyncEnumerator<TokenOutput> reader = stream.GetAsyncEnumerator(TestContext.Current.CancellationToken);
-        Assert.True(reader.MoveNextAsync().Result);
+        Assert.True(await reader.MoveNextAsync());
         Assert.Equal(Enumerable.Range(0, RequestStream.BufferedTokenLimit), reader.Current.TokenIds);
         Assert.False(stream.IsFull(0));
         Assert.Equal(1, _caughtUp);
