@@ -118,7 +118,8 @@ internal sealed class ServerState : IAsyncDisposable
 
     private static string Fingerprint(LlmEngine engine)
     {
-        string identity = $"{engine.Options.Model}|{engine.VocabularySize}|{engine.MaxModelLen}|{engine.Options.DType}";
+        // The folder's name without the path: replicas on other machines are the same to a client.
+        string identity = $"{Path.GetFileName(Path.TrimEndingDirectorySeparator(engine.Options.Model))}|{engine.VocabularySize}|{engine.MaxModelLen}|{engine.Options.DType}";
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(identity)))[..8];
     }
 }

@@ -1,8 +1,11 @@
+using System.Text.Json.Serialization;
+
 namespace Sluice.Server.OpenAi;
 
 /// <summary>Answer of <c>/v1/models</c>.</summary>
 internal sealed record ModelList(IReadOnlyList<ModelCard> Data)
 {
+    [JsonPropertyOrder(-1)]
     public string Object { get; } = "list";
 }
 
