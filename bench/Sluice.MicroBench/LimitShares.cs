@@ -18,7 +18,7 @@ internal static class LimitShares
     public static void Run(string filter)
     {
         using MachineMeasurement machine = new();
-                Console.WriteLine($"{machine.Threads} threads, {MachineMeasurement.Vectors}");
+        Console.WriteLine($"{machine.Threads} threads, {MachineMeasurement.Vectors}");
         Console.WriteLine($"read {machine.MeasureReadBandwidth() / 1e9:0.0} GB/s, FMA {machine.MeasureFmaPeak() / 1e9:0} GFLOP/s");
         foreach (DType type in new[] { DType.BFloat16, DType.Float16, DType.Float32 })
         {

@@ -5,7 +5,6 @@ using Sluice.Requests;
 using Sluice.Server.Http;
 using Sluice.Server.Metrics;
 using Sluice.Server.OpenAi;
-using Sluice.Text;
 
 namespace Sluice.Server;
 

@@ -19,13 +19,8 @@ internal static class EngineOptionsBinder
             SkipTokenizerInit = values.Switch("skip-tokenizer-init") ?? standard.SkipTokenizerInit,
             ChatTemplate = values.Text("chat-template"),
             Device = values.Text("device") == "cpu" ? DeviceKind.Cpu : DeviceKind.Auto,
-            DType = values.Text("dtype") switch
-            {
-                "half" or "float16" => DType.Float16,
-                "bfloat16" => DType.BFloat16,
-                "float" or "float32" => DType.Float32,
-                _ => null,
-            },
+            DType = Type(values.Text("dtype")),
+            KvCacheDType = Type(values.Text("kv-cache-dtype")),
             LoadFormat = values.Text("load-format") == "dummy" ? LoadFormat.Dummy : LoadFormat.Auto,
             HfOverrides = HfOverrides(values),
             MaxModelLen = values.Count("max-model-len"),
@@ -47,6 +42,14 @@ internal static class EngineOptionsBinder
             OverrideGenerationConfig = values.Text("override-generation-config"),
         };
     }
+
+    private static DType? Type(string? name) => name switch
+    {
+        "half" or "float16" => DType.Float16,
+        "bfloat16" => DType.BFloat16,
+        "float" or "float32" => DType.Float32,
+        _ => null,
+    };
 
     /// <summary>The overrides with the older rope flags put in.</summary>
     private static string? HfOverrides(FlagValues values)

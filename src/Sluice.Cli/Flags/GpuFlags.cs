@@ -37,7 +37,6 @@ internal static class GpuFlags
             NotNeeded("max-lora-rank", FlagKind.Integer, "Largest rank of a LoRA adapter.", "it counts with --enable-lora only"),
             NotNeeded("max-cpu-loras", FlagKind.Integer, "LoRA adapters in host memory.", "it counts with --enable-lora only"),
             NotNeeded("limit-mm-per-prompt", FlagKind.Json, "Images, audio and video a prompt.", "the models here read text only"),
-            NotNeeded("kv-cache-dtype", FlagKind.Text, "Type of the KV cache.", "the CPU keeps it at full precision; smaller types apply on a GPU"),
             NotNeeded("swap-space", FlagKind.Number, "GiB of host memory for preempted requests.", "it applies on a GPU; on the CPU a preempted request is recomputed, mostly from its prefix cache"),
             NotNeeded("cpu-offload-gb", FlagKind.Number, "GiB of weights in host memory.", "it applies on a GPU; on the CPU all weights are in host memory")),
         .. Group(

@@ -1,8 +1,8 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Sluice.Tests.Text.Jinja;
 using Sluice.Text;
 using Sluice.Text.Jinja;
-using Sluice.Tests.Text.Jinja;
 
 namespace Sluice.Tests.Text;
 
