@@ -78,6 +78,20 @@ public class TokenizerTests
         Assert.Equal("<|im_end|>", tokenizer.Decode(ids));
     }
 
+    [Theory]
+    [InlineData("<｜User｜>")]
+    [InlineData("<｜Assistant｜>")]
+    [InlineData("<｜tool▁calls▁begin｜>")]
+    public void Encode_MarkerWithoutTheSpecialFlagInALiteralSpan_StaysText(string marker)
+    {
+        // The file itself calls these tokens not special.
+        Tokenizer tokenizer = TestTokenizers.Get("deepseek_v3");
+        int id = Assert.Single(tokenizer.Encode(marker, false));
+        int[] ids = tokenizer.Encode(marker, false, [new TextSpan(0, marker.Length)]);
+        Assert.DoesNotContain(id, ids);
+        Assert.Equal(marker, tokenizer.Decode(ids));
+    }
+
     [Fact]
     public void Encode_NormalizationMakesSpecialTextInALiteralSpan_StaysText()
     {

@@ -15,4 +15,12 @@ internal sealed record AddedToken(
     bool SingleWord,
     bool LeftStrip,
     bool RightStrip,
-    bool Normalized);
+    bool Normalized)
+{
+    /// <summary>
+    /// May not be made by a client's text. Files leave markers such as &lt;｜User｜&gt; without the special flag so that decoding shows
+    /// them, though they open a turn just the same.
+    /// </summary>
+    public bool IsControl { get; } = Special
+        || (Content.Length > 4 && Content[0] == '<' && Content[^1] == '>' && Content[1] is ('|' or '｜') && Content[^2] is ('|' or '｜'));
+}

@@ -13,12 +13,12 @@ namespace Sluice.Text.Tokenization;
 internal sealed class TextEncoder
 {
     private readonly TokenizerModel _model;
-    private readonly Lazy<TokenizerModel> _modelWithoutSpecial;
+    private readonly Lazy<TokenizerModel> _modelWithoutControl;
     private readonly Normalizer? _normalizer;
     private readonly IReadOnlyList<PreTokenizer> _preTokenizers;
     private readonly AddedTokenMatcher _plainMatcher;
     private readonly AddedTokenMatcher _normalizedMatcher;
-    private readonly bool _hasNormalizedSpecial;
+    private readonly bool _hasNormalizedControl;
 
     public TextEncoder(TokenizerParts parts)
     {
@@ -29,9 +29,9 @@ internal sealed class TextEncoder
             parts.AddedTokens.Where(static token => !token.Normalized).Select(static token => (token.Content, token)));
         _normalizedMatcher = new AddedTokenMatcher(
             parts.AddedTokens.Where(static token => token.Normalized).Select(token => (Normalize(token.Content), token)));
-        _hasNormalizedSpecial = parts.AddedTokens.Any(static token => token.Normalized && token.Special);
-        HashSet<int> special = [.. parts.AddedTokens.Where(static token => token.Special).Select(static token => token.Id)];
-        _modelWithoutSpecial = new Lazy<TokenizerModel>(() => special.Count == 0 ? _model : _model.Without(special));
+        _hasNormalizedControl = parts.AddedTokens.Any(static token => token.Normalized && token.IsControl);
+        HashSet<int> control = [.. parts.AddedTokens.Where(static token => token.IsControl).Select(static token => token.Id)];
+        _modelWithoutControl = new Lazy<TokenizerModel>(() => control.Count == 0 ? _model : _model.Without(control));
     }
 
     public void Encode(string text, LiteralSpans? literal, TokenBuffer output)
@@ -50,14 +50,14 @@ internal sealed class TextEncoder
     /// <summary>One call's state.</summary>
     private sealed class Job(TextEncoder encoder, LiteralSpans? literal, TokenBuffer output)
     {
-        private readonly TokenizerModel _model = literal is null ? encoder._model : encoder._modelWithoutSpecial.Value;
+        private readonly TokenizerModel _model = literal is null ? encoder._model : encoder._modelWithoutControl.Value;
         private PieceList _current = new();
         private PieceList _next = new();
 
         public void EncodeText(ReadOnlyMemory<char> text)
         {
             Func<AddedToken, int, int, bool>? isAllowed =
-                literal is null ? null : (token, start, end) => !(token.Special && literal.Overlaps(start, end));
+                literal is null ? null : (token, start, end) => !(token.IsControl && literal.Overlaps(start, end));
             int done = 0;
             int search = 0;
             while (encoder._plainMatcher.Find(text.Span, search, done, isAllowed) is { } match)
@@ -77,13 +77,13 @@ internal sealed class TextEncoder
                 return;
             }
 
-            bool tracks = literal is not null && encoder._hasNormalizedSpecial;
+            bool tracks = literal is not null && encoder._hasNormalizedControl;
             var normalized = new NormalizedText(text[start..end], tracks && encoder._normalizer is not null);
             encoder._normalizer?.Apply(normalized);
             Func<AddedToken, int, int, bool>? isAllowed = !tracks ? null : (token, matchStart, matchEnd) =>
             {
                 TextSpan origin = normalized.OriginOf(matchStart, matchEnd);
-                return !(token.Special && literal!.Overlaps(start + origin.Start, start + origin.End));
+                return !(token.IsControl && literal!.Overlaps(start + origin.Start, start + origin.End));
             };
             ReadOnlyMemory<char> part = normalized.Memory;
             int done = 0;
