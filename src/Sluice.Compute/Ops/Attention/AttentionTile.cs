@@ -43,8 +43,17 @@ internal unsafe struct AttentionTile
             Part = Scores + (padded * ScoreStride);
             Total = Part + (padded * ValueStride);
             States = Total + (padded * ValueStride);
-            SizeBytes = (States + (padded * 4)) * sizeof(float);
+            TotalStates = States + (rows * PartState.Floats);
+            SizeBytes = (TotalStates + (rows * PartState.Floats)) * sizeof(float);
+            SavedValues = rows * ValueStride;
+            SavedFloats = SavedValues + (rows * PartState.Floats);
         }
+
+        /// <summary>Floats of the values of a saved partition.</summary>
+        public int SavedValues { get; }
+
+        /// <summary>Floats of a saved partition.</summary>
+        public int SavedFloats { get; }
 
         public int ValueStride { get; }
 
@@ -56,16 +65,18 @@ internal unsafe struct AttentionTile
 
         public long States { get; }
 
+        public long TotalStates { get; }
+
         public long SizeBytes { get; }
     }
 
-    /// <summary>Running maximum and sum of a row, of the partition and of all before it.</summary>
-    private struct RowState
+    /// <summary>Running maximum and sum of a row.</summary>
+    private struct PartState
     {
-        public float PartMaximum;
-        public float PartSum;
-        public float TotalMaximum;
-        public float TotalSum;
+        public const int Floats = 2;
+
+        public float Maximum;
+        public float Sum;
     }
 
     /// <summary>Packs the scaled queries as the tiles read them.</summary>
@@ -91,60 +102,90 @@ internal unsafe struct AttentionTile
         }
     }
 
+    /// <summary>Computes everything that the rows see, partition after partition.</summary>
     public readonly void Run<TFormat>()
         where TFormat : unmanaged, IPanelFormat
     {
-        int tokens = Rows / Group;
-        int end = FirstPosition + tokens;
-        int start = FirstVisible(FirstPosition);
-        RowState* states = (RowState*)(Buffer + Scratch.States);
+        ClearTotals();
+        for (int partition = FirstPartition; partition < End; partition += Partition)
+        {
+            RunPartition<TFormat>(partition);
+            MergePartition(Buffer + Scratch.Part, Buffer + Scratch.States);
+        }
+    }
+
+    /// <summary>Position of the first partition that a row sees.</summary>
+    public readonly int FirstPartition => FirstVisible(FirstPosition) / Partition * Partition;
+
+    /// <summary>The position after the last row's.</summary>
+    public readonly int End => FirstPosition + (Rows / Group);
+
+    /// <summary>Sums, maxima and weighted values of one partition, unscaled: all that a merge needs.</summary>
+    public readonly void RunPartition<TFormat>(int partition)
+        where TFormat : unmanaged, IPanelFormat
+    {
+        PartState* states = (PartState*)(Buffer + Scratch.States);
         for (int row = 0; row < Rows; row++)
         {
-            states[row] = new RowState { TotalMaximum = float.NegativeInfinity };
+            states[row] = new PartState { Maximum = float.NegativeInfinity };
+        }
+
+        new Span<float>(Buffer + Scratch.Part, Rows * Scratch.ValueStride).Clear();
+        int start = FirstVisible(FirstPosition);
+        int end = Math.Min(partition + Partition, End);
+        int panelTokens = Math.Min(Layer.BlockSize, Lanes);
+        for (int chunk = Math.Max(partition, start / Chunk * Chunk); chunk < end; chunk += Chunk)
+        {
+            int chunkStart = Math.Max(chunk, start / panelTokens * panelTokens);
+            int chunkEnd = Math.Min(chunk + Chunk, end);
+            ComputeScores<TFormat>(chunk, chunkStart, chunkEnd, panelTokens);
+            for (int row = 0; row < Rows; row++)
+            {
+                Weigh(row, chunk, ref states[row]);
+            }
+
+            AddValues<TFormat>(chunk, chunkStart, chunkEnd);
+        }
+    }
+
+    /// <summary>Copies the result of <see cref="RunPartition"/> for a later <see cref="MergePartition"/>.</summary>
+    public readonly void SavePartition(float* values, float* states)
+    {
+        new ReadOnlySpan<float>(Buffer + Scratch.Part, Rows * Scratch.ValueStride).CopyTo(new Span<float>(values, Rows * Scratch.ValueStride));
+        new ReadOnlySpan<float>(Buffer + Scratch.States, Rows * PartState.Floats).CopyTo(new Span<float>(states, Rows * PartState.Floats));
+    }
+
+    public readonly void ClearTotals()
+    {
+        PartState* totals = (PartState*)(Buffer + Scratch.TotalStates);
+        for (int row = 0; row < Rows; row++)
+        {
+            totals[row] = new PartState { Maximum = float.NegativeInfinity };
         }
 
         new Span<float>(Buffer + Scratch.Total, Rows * Scratch.ValueStride).Clear();
-        int panelTokens = Math.Min(Layer.BlockSize, Lanes);
-        for (int partition = start / Partition * Partition; partition < end; partition += Partition)
+    }
+
+    /// <summary>Adds a partition to the partitions before it.</summary>
+    public readonly void MergePartition(float* values, float* states)
+    {
+        PartState* totals = (PartState*)(Buffer + Scratch.TotalStates);
+        for (int row = 0; row < Rows; row++)
         {
-            for (int row = 0; row < Rows; row++)
-            {
-                states[row].PartMaximum = float.NegativeInfinity;
-                states[row].PartSum = 0;
-            }
-
-            new Span<float>(Buffer + Scratch.Part, Rows * Scratch.ValueStride).Clear();
-            int partitionEnd = Math.Min(partition + Partition, end);
-            int firstChunk = Math.Max(partition, start / Chunk * Chunk);
-            for (int chunk = firstChunk; chunk < partitionEnd; chunk += Chunk)
-            {
-                int chunkEnd = Math.Min(chunk + Chunk, partitionEnd);
-                int chunkStart = Math.Max(chunk, start / panelTokens * panelTokens);
-                ComputeScores<TFormat>(chunk, chunkStart, chunkEnd, panelTokens);
-                for (int row = 0; row < Rows; row++)
-                {
-                    Weigh(row, chunk, ref states[row]);
-                }
-
-                AddValues<TFormat>(chunk, chunkStart, chunkEnd);
-            }
-
-            for (int row = 0; row < Rows; row++)
-            {
-                Merge(row, ref states[row]);
-            }
+            long offset = (long)row * Scratch.ValueStride;
+            Merge(values + offset, in ((PartState*)states)[row], Buffer + Scratch.Total + offset, ref totals[row]);
         }
     }
 
     public readonly void StoreOutput(Tensor output)
     {
-        RowState* states = (RowState*)(Buffer + Scratch.States);
+        PartState* totals = (PartState*)(Buffer + Scratch.TotalStates);
         for (int row = 0; row < Rows; row++)
         {
             float* total = Buffer + Scratch.Total + ((long)row * Scratch.ValueStride);
             float* result = (float*)output.Address + ((long)(row / Group) * output.RowStride)
                 + ((long)((KvHead * Group) + (row % Group)) * ValueDim);
-            float sum = states[row].TotalSum;
+            float sum = totals[row].Sum;
             for (int i = 0; i < ValueDim; i++)
             {
                 result[i] = total[i] / sum;
@@ -194,7 +235,7 @@ internal unsafe struct AttentionTile
         => Layer.KeyPanel(Blocks[token / Layer.BlockSize], KvHead, token % Layer.BlockSize);
 
     /// <summary>Turns a row of scores into weights relative to the new running maximum.</summary>
-    private readonly void Weigh(int row, int chunk, ref RowState state)
+    private readonly void Weigh(int row, int chunk, ref PartState state)
     {
         float* scores = Scores + ((long)row * ScoreStride);
         int position = FirstPosition + (row / Group);
@@ -219,12 +260,12 @@ internal unsafe struct AttentionTile
             largest = Vector256.MaxNative(largest, Vector256.Load(scores + i));
         }
 
-        float maximum = ScalarMath.MaxNative(VectorMath.Max(largest), state.PartMaximum);
-        if (maximum != state.PartMaximum)
+        float maximum = ScalarMath.MaxNative(VectorMath.Max(largest), state.Maximum);
+        if (maximum != state.Maximum)
         {
-            float factor = ScalarMath.Exp(state.PartMaximum - maximum);
-            state.PartMaximum = maximum;
-            state.PartSum *= factor;
+            float factor = ScalarMath.Exp(state.Maximum - maximum);
+            state.Maximum = maximum;
+            state.Sum *= factor;
             Scale(Buffer + Scratch.Part + ((long)row * Scratch.ValueStride), factor);
         }
 
@@ -237,7 +278,7 @@ internal unsafe struct AttentionTile
             sums += weights;
         }
 
-        state.PartSum += VectorMath.Sum(sums);
+        state.Sum += VectorMath.Sum(sums);
     }
 
     private readonly void Scale(float* values, float factor)
@@ -286,21 +327,19 @@ internal unsafe struct AttentionTile
         }
     }
 
-    /// <summary>Adds the partition of a row to the partitions before it.</summary>
-    private readonly void Merge(int row, ref RowState state)
+    private readonly void Merge(float* part, in PartState state, float* total, ref PartState totalState)
     {
-        if (state.PartMaximum == float.NegativeInfinity && state.PartSum == 0)
+        if (state.Maximum == float.NegativeInfinity && state.Sum == 0)
         {
+            // The row sees nothing of this partition.
             return;
         }
 
-        float* part = Buffer + Scratch.Part + ((long)row * Scratch.ValueStride);
-        float* total = Buffer + Scratch.Total + ((long)row * Scratch.ValueStride);
-        float maximum = ScalarMath.MaxNative(state.PartMaximum, state.TotalMaximum);
-        float totalFactor = maximum == state.TotalMaximum ? 1 : ScalarMath.Exp(state.TotalMaximum - maximum);
-        float partFactor = maximum == state.PartMaximum ? 1 : ScalarMath.Exp(state.PartMaximum - maximum);
-        state.TotalMaximum = maximum;
-        state.TotalSum = MathF.FusedMultiplyAdd(state.PartSum, partFactor, state.TotalSum * totalFactor);
+        float maximum = ScalarMath.MaxNative(state.Maximum, totalState.Maximum);
+        float totalFactor = maximum == totalState.Maximum ? 1 : ScalarMath.Exp(totalState.Maximum - maximum);
+        float partFactor = maximum == state.Maximum ? 1 : ScalarMath.Exp(state.Maximum - maximum);
+        totalState.Maximum = maximum;
+        totalState.Sum = MathF.FusedMultiplyAdd(state.Sum, partFactor, totalState.Sum * totalFactor);
         Vector256<float> totalFactors = Vector256.Create(totalFactor);
         Vector256<float> partFactors = Vector256.Create(partFactor);
         for (int i = 0; i < Scratch.ValueStride; i += 8)

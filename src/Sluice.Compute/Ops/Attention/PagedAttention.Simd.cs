@@ -36,17 +36,27 @@ internal static unsafe class PagedAttentionSimd
         int group = shape.Heads / shape.KvHeads;
         int tokensPerTile = Math.Max(1, TileRows / group);
         int* queryStarts = (int*)plan.QueryStarts.Address;
-        int* tileStarts = (int*)context.Scratch.Shared((plan.SequenceCount + 1L) * sizeof(int));
         int tiles = 0;
         for (int sequence = 0; sequence < plan.SequenceCount; sequence++)
         {
-            tileStarts[sequence] = tiles;
-            tiles += (queryStarts[sequence + 1] - queryStarts[sequence] + tokensPerTile - 1) / tokensPerTile;
+            tiles += TilesOf(queryStarts, sequence, tokensPerTile);
         }
 
-        tileStarts[plan.SequenceCount] = tiles;
+        int parts = tiles * shape.KvHeads;
         AttentionTile.Layout scratch = new(Math.Min(tokensPerTile, plan.MaxQueryCount) * group, shape.HeadDim, layer.ValueDim);
         context.Scratch.EnsureThreadBytes(scratch.SizeBytes);
+
+        // A few decodes over long contexts leave most threads without a tile: they share the partitions of the context instead.
+        int partitions = (plan.MaxContextLength + PagedAttentionReference.PartitionTokens - 1) / PagedAttentionReference.PartitionTokens;
+        bool split = partitions > 1 && parts < context.Pool.Threads * 2 && plan.MaxQueryCount * group <= TileRows;
+        long savedFloats = split ? (long)parts * partitions * scratch.SavedFloats : 0;
+        int* tileStarts = (int*)context.Scratch.Shared((savedFloats + plan.SequenceCount + 1) * sizeof(int));
+        tileStarts[0] = 0;
+        for (int sequence = 0; sequence < plan.SequenceCount; sequence++)
+        {
+            tileStarts[sequence + 1] = tileStarts[sequence] + TilesOf(queryStarts, sequence, tokensPerTile);
+        }
+
         AttentionJob<TFormat> job = new()
         {
             Output = output,
@@ -58,8 +68,33 @@ internal static unsafe class PagedAttentionSimd
             ThreadScratch = context.Scratch.ThreadBuffers,
             TileStarts = tileStarts,
             TokensPerTile = tokensPerTile,
+            Partitions = partitions,
+            Saved = (float*)(tileStarts + plan.SequenceCount + 1),
         };
-        context.Pool.Run(ref job, tiles * shape.KvHeads);
+        if (split)
+        {
+            job.Phase = AttentionPhase.Partition;
+            context.Pool.Run(ref job, parts * partitions);
+            job.Phase = AttentionPhase.Merge;
+        }
+
+        context.Pool.Run(ref job, parts);
+    }
+
+    private static int TilesOf(int* queryStarts, int sequence, int tokensPerTile)
+        => (queryStarts[sequence + 1] - queryStarts[sequence] + tokensPerTile - 1) / tokensPerTile;
+
+    /// <summary>What a part of the job does.</summary>
+    private enum AttentionPhase
+    {
+        /// <summary>A tile from its first partition to its output.</summary>
+        Whole,
+
+        /// <summary>One partition of a tile, saved.</summary>
+        Partition,
+
+        /// <summary>The saved partitions of a tile, in order, to its output.</summary>
+        Merge,
     }
 
     private struct AttentionJob<TFormat> : IParallelJob
@@ -74,9 +109,19 @@ internal static unsafe class PagedAttentionSimd
         public nint* ThreadScratch;
         public int* TileStarts;
         public int TokensPerTile;
+        public int Partitions;
+        public float* Saved;
+        public AttentionPhase Phase;
 
         public readonly void Execute(int index, int thread)
         {
+            int partition = 0;
+            if (Phase == AttentionPhase.Partition)
+            {
+                partition = index % Partitions * PagedAttentionReference.PartitionTokens;
+                index /= Partitions;
+            }
+
             // Late tiles of a prompt see the longest context: they go first.
             int tile = TileStarts[Plan.SequenceCount] - 1 - (index / Shape.KvHeads);
             int sequence = new ReadOnlySpan<int>(TileStarts, Plan.SequenceCount + 1).BinarySearch(tile);
@@ -98,9 +143,37 @@ internal static unsafe class PagedAttentionSimd
                 Rows = Math.Min(TokensPerTile, sequenceEnd - firstRow) * group,
                 ValueDim = Layer.ValueDim,
             };
-            attention.LoadQueries(Queries.SliceRows(firstRow, attention.Rows / group));
-            attention.Run<TFormat>();
-            attention.StoreOutput(Output.SliceRows(firstRow, attention.Rows / group));
+            float* saved = Saved + ((long)index * Partitions * Scratch.SavedFloats);
+            Tensor queries = Queries.SliceRows(firstRow, attention.Rows / group);
+            Tensor output = Output.SliceRows(firstRow, attention.Rows / group);
+            switch (Phase)
+            {
+                case AttentionPhase.Whole:
+                    attention.LoadQueries(queries);
+                    attention.Run<TFormat>();
+                    attention.StoreOutput(output);
+                    break;
+                case AttentionPhase.Partition when partition >= attention.FirstPartition && partition < attention.End:
+                    attention.LoadQueries(queries);
+                    attention.RunPartition<TFormat>(partition);
+                    saved += partition / PagedAttentionReference.PartitionTokens * (long)Scratch.SavedFloats;
+                    attention.SavePartition(saved, saved + Scratch.SavedValues);
+                    break;
+                case AttentionPhase.Merge:
+                    MergeSaved(attention, saved);
+                    attention.StoreOutput(output);
+                    break;
+            }
+        }
+
+        private readonly void MergeSaved(in AttentionTile attention, float* saved)
+        {
+            attention.ClearTotals();
+            for (int partition = attention.FirstPartition; partition < attention.End; partition += PagedAttentionReference.PartitionTokens)
+            {
+                float* values = saved + (partition / PagedAttentionReference.PartitionTokens * (long)Scratch.SavedFloats);
+                attention.MergePartition(values, values + Scratch.SavedValues);
+            }
         }
 
         // A sequence without rows starts at the same tile as the next one.

@@ -6,11 +6,13 @@ namespace Sluice.Compute.Ops.Linear;
 /// <summary>
 /// Register tiles in 256-bit vectors: at most 12 accumulators, 2 weight vectors and a broadcast of the 16 registers of AVX2.
 /// Every accumulator is one chain of fused multiply-adds over k, so tiles of any shape give the same bits.
+/// Compiled fully at their first call: a prompt must not run on unoptimized code.
 /// Longer than most files because the unrolled tiles leave the compiler nothing to decide.
 /// </summary>
 internal static unsafe class Tiles256
 {
     /// <summary>1 row by 2 panels: 4 accumulators.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Tile1x2<TFormat, TInput>(in TileCall call)
         where TFormat : struct, IPanelFormat
         where TInput : struct, ITileInput
@@ -55,6 +57,7 @@ internal static unsafe class Tiles256
     }
 
     /// <summary>1 row by 4 panels: 8 accumulators.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Tile1x4<TFormat, TInput>(in TileCall call)
         where TFormat : struct, IPanelFormat
         where TInput : struct, ITileInput
@@ -125,6 +128,7 @@ internal static unsafe class Tiles256
     }
 
     /// <summary>2 rows by 2 panels: 8 accumulators.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Tile2x2<TFormat, TInput>(in TileCall call)
         where TFormat : struct, IPanelFormat
         where TInput : struct, ITileInput
@@ -185,6 +189,7 @@ internal static unsafe class Tiles256
     }
 
     /// <summary>4 rows by 1 panel: 8 accumulators.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Tile4x1<TFormat, TInput>(in TileCall call)
         where TFormat : struct, IPanelFormat
         where TInput : struct, ITileInput
@@ -244,6 +249,7 @@ internal static unsafe class Tiles256
     }
 
     /// <summary>6 rows by 1 panel: 12 accumulators.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Tile6x1<TFormat, TInput>(in TileCall call)
         where TFormat : struct, IPanelFormat
         where TInput : struct, ITileInput

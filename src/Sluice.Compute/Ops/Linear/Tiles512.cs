@@ -6,11 +6,13 @@ namespace Sluice.Compute.Ops.Linear;
 /// <summary>
 /// Register tiles in 512-bit vectors: at most 24 accumulators, 2 to 4 weight vectors and a broadcast of the 32 registers of AVX-512.
 /// Every accumulator is one chain of fused multiply-adds over k, so tiles of any shape give the same bits.
+/// Compiled fully at their first call: a prompt must not run on unoptimized code.
 /// Longer than most files because the unrolled tiles leave the compiler nothing to decide.
 /// </summary>
 internal static unsafe class Tiles512
 {
     /// <summary>1 row by 2 panels: 2 accumulators.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Tile1x2<TFormat, TInput>(in TileCall call)
         where TFormat : struct, IPanelFormat
         where TInput : struct, ITileInput
@@ -44,6 +46,7 @@ internal static unsafe class Tiles512
     }
 
     /// <summary>1 row by 4 panels: 4 accumulators.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Tile1x4<TFormat, TInput>(in TileCall call)
         where TFormat : struct, IPanelFormat
         where TInput : struct, ITileInput
@@ -92,6 +95,7 @@ internal static unsafe class Tiles512
     }
 
     /// <summary>2 rows by 2 panels: 4 accumulators.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Tile2x2<TFormat, TInput>(in TileCall call)
         where TFormat : struct, IPanelFormat
         where TInput : struct, ITileInput
@@ -134,6 +138,7 @@ internal static unsafe class Tiles512
     }
 
     /// <summary>4 rows by 2 panels: 8 accumulators.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Tile4x2<TFormat, TInput>(in TileCall call)
         where TFormat : struct, IPanelFormat
         where TInput : struct, ITileInput
@@ -196,6 +201,7 @@ internal static unsafe class Tiles512
     }
 
     /// <summary>8 rows by 2 panels: 16 accumulators.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Tile8x2<TFormat, TInput>(in TileCall call)
         where TFormat : struct, IPanelFormat
         where TInput : struct, ITileInput
@@ -294,6 +300,7 @@ internal static unsafe class Tiles512
     }
 
     /// <summary>12 rows by 2 panels: 24 accumulators.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Tile12x2<TFormat, TInput>(in TileCall call)
         where TFormat : struct, IPanelFormat
         where TInput : struct, ITileInput

@@ -42,10 +42,10 @@ internal sealed unsafe class AttentionBatch : IDisposable
     private readonly Tensor[] _values;
     private readonly int[][] _tables;
 
-    public AttentionBatch(AttentionCase attention)
+    public AttentionBatch(AttentionCase attention, int threads = 2)
     {
         _case = attention;
-        _tensors = new TestTensors(seed: attention.Contexts.Sum() + attention.KeyDim);
+        _tensors = new TestTensors(seed: attention.Contexts.Sum() + attention.KeyDim, threads);
         int sequences = attention.Contexts.Length;
         int blocks = attention.Contexts.Sum(context => BlocksOf(context)) + 3;
         Layer = Backend.AllocateKvLayer(blocks, attention.BlockSize, attention.KvHeads, attention.KeyDim, attention.ValueDim, attention.Type);

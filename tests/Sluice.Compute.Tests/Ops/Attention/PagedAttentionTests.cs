@@ -73,6 +73,27 @@ public sealed unsafe class PagedAttentionTests
         batch.AssertIsSoftmaxAttention(output, DefinitionTolerance);
     }
 
+    [Theory]
+    [InlineData(1, 0)]
+    [InlineData(16, 0)]
+    [InlineData(16, 700)]
+    public void PagedAttention_LongDecodesOnAnyThreads_HaveTheBitsOfTheReference(int threads, int window)
+    {
+        // With many threads the partitions of the contexts are computed apart and merged.
+        AttentionCase attention = new()
+        {
+            Heads = 6, KvHeads = 2, KeyDim = 32, ValueDim = 40, Contexts = [2100, 1, 512, 513], Queries = [1, 1, 1, 2], Window = window,
+        };
+        using AttentionBatch batch = new(attention, threads);
+        Tensor expected = batch.NewOutput();
+        Tensor actual = batch.NewOutput();
+
+        PagedAttentionReference.Run(expected, batch.Queries, batch.Layer, batch.Plan, attention.Shape);
+        batch.Backend.PagedAttention(actual, batch.Queries, batch.Layer, batch.Plan, attention.Shape);
+
+        TestTensors.AssertSameBits(expected, actual);
+    }
+
     [Fact]
     public void PagedAttention_PromptInChunks_HasTheBitsOfThePromptAtOnce()
     {
