@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace Sluice.Compute.Ops;
 
@@ -69,12 +70,7 @@ internal static unsafe class Elements
                 TensorPrimitives.ConvertToSingle(new ReadOnlySpan<Half>(source, count), result);
                 break;
             case DType.BFloat16:
-                uint* bits = (uint*)destination;
-                for (int i = 0; i < count; i++)
-                {
-                    bits[i] = (uint)Unsafe.ReadUnaligned<ushort>(source + (2 * i)) << 16;
-                }
-
+                WidenBFloat16((ushort*)source, (uint*)destination, count);
                 break;
             default:
                 throw NotAFloat(type);
@@ -93,15 +89,51 @@ internal static unsafe class Elements
                 TensorPrimitives.ConvertToHalf(values, new Span<Half>(destination, count));
                 break;
             case DType.BFloat16:
-                for (int i = 0; i < count; i++)
-                {
-                    Unsafe.WriteUnaligned(destination + (2 * i), (BFloat16)values[i]);
-                }
-
+                NarrowBFloat16(source, (ushort*)destination, count);
                 break;
             default:
                 throw NotAFloat(type);
         }
+    }
+
+    private static void WidenBFloat16(ushort* source, uint* destination, int count)
+    {
+        int i = 0;
+        for (; i <= count - 16; i += 16)
+        {
+            Vector256<ushort> bits = Vector256.Load(source + i);
+            (Vector256.WidenLower(bits) << 16).Store(destination + i);
+            (Vector256.WidenUpper(bits) << 16).Store(destination + i + 8);
+        }
+
+        for (; i < count; i++)
+        {
+            destination[i] = (uint)source[i] << 16;
+        }
+    }
+
+    private static void NarrowBFloat16(float* source, ushort* destination, int count)
+    {
+        int i = 0;
+        for (; i <= count - 16; i += 16)
+        {
+            Vector256.Narrow(RoundToBFloat16(Vector256.Load(source + i)), RoundToBFloat16(Vector256.Load(source + i + 8))).Store(destination + i);
+        }
+
+        for (; i < count; i++)
+        {
+            destination[i] = ((BFloat16)source[i]).Bits;
+        }
+    }
+
+    /// <summary>The conversion of <see cref="BFloat16"/>, the result in the lower half of each lane.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<uint> RoundToBFloat16(Vector256<float> values)
+    {
+        Vector256<uint> bits = values.AsUInt32();
+        Vector256<uint> rounded = (bits + Vector256.Create(0x7FFFu) + ((bits >>> 16) & Vector256<uint>.One)) >>> 16;
+        Vector256<uint> quiet = (bits >>> 16) | Vector256.Create(0x0040u);
+        return Vector256.ConditionalSelect(Vector256.Equals(values, values).AsUInt32(), rounded, quiet);
     }
 
     private static ArgumentOutOfRangeException NotAFloat(DType type) => new(nameof(type), type, "Not a floating-point type.");

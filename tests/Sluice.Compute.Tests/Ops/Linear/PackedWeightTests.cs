@@ -38,6 +38,26 @@ public sealed class PackedWeightTests
         }
     }
 
+    [Fact]
+    public void UploadRows_TiesAndSpecialValues_RoundAsBFloat16Does()
+    {
+        uint[] bits =
+        [
+            0x3F808000, 0x3F818000, 0x3F807FFF, 0x3F808001, 0xBF808000, 0x7F7FFFFF, 0x7F800000, 0xFF800000, 0x7F800001, 0x7FFFFFFF, 0x00000001,
+            0x80000000, 0x00008000, 0x00018000, 0x7F7F8000, 0x3F800000, 0x3F80C000,
+        ];
+        using TestTensors tensors = new(seed: 1);
+        Weight weight = tensors.Backend.AllocateWeight(1, bits.Length, DType.BFloat16);
+
+        tensors.Backend.UploadRows(weight, 0, MemoryMarshal.AsBytes<uint>(bits), DType.Float32);
+
+        for (int i = 0; i < bits.Length; i++)
+        {
+            BFloat16 expected = (BFloat16)BitConverter.UInt32BitsToSingle(bits[i]);
+            Assert.Equal(expected.Bits, BitConverter.SingleToUInt32Bits(PackedWeight.Read(weight, 0, i)) >> 16);
+        }
+    }
+
     [Theory]
     [InlineData(DType.BFloat16)]
     [InlineData(DType.Float32)]
