@@ -13,7 +13,6 @@ internal sealed unsafe class MachineMeasurement : IDisposable
 {
     private const int Streams = 8;
     private const long PartBytes = 4 << 20;
-    private const long PreferredBytes = 1L << 30;
     private const int FmaRounds = 200_000;
     private const int FmaChains = 12;
 
@@ -23,10 +22,11 @@ internal sealed unsafe class MachineMeasurement : IDisposable
     private readonly int _partCount;
 
     /// <param name="threads">By default one for each processor that this process may use.</param>
-    public MachineMeasurement(int? threads = null)
+    /// <param name="bufferBytes">Memory to read; less where the machine has little.</param>
+    public MachineMeasurement(int? threads = null, long bufferBytes = 1L << 30)
     {
         _pool = new WorkerPool(threads ?? Environment.ProcessorCount);
-        long bytes = Math.Min(PreferredBytes, SystemMemory.Read().AvailableBytes / 4) / PartBytes * PartBytes;
+        long bytes = Math.Min(bufferBytes, SystemMemory.Read().AvailableBytes / 4) / PartBytes * PartBytes;
         _partCount = (int)Math.Max(bytes / PartBytes, 1);
         _buffer = (ulong*)_memory.Allocate(_partCount * PartBytes, "measuring memory bandwidth");
         FillJob fill = new() { Buffer = (byte*)_buffer };

@@ -8,7 +8,8 @@ internal static class SystemMemory
     /// <summary>Total bytes, and bytes that can be taken now without swapping.</summary>
     public static (long TotalBytes, long AvailableBytes) Read()
     {
-        // Honours control group limits on Linux, job objects on Windows.
+        // The runtime's own limits (such as a job object) where there is no /proc; inside a container it would be its heap limit,
+        // which is lower than what native memory may take.
         long total = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
         long available = Math.Max(0, total - Environment.WorkingSet);
         if (OperatingSystem.IsLinux())
@@ -17,7 +18,6 @@ internal static class SystemMemory
             {
                 if (line.StartsWith("MemTotal:", StringComparison.Ordinal))
                 {
-                    // The runtime rounds a container's limit down to its own heap limit; the machine's total is exact.
                     total = LimitBytes(KibibytesOf(line));
                 }
                 else if (line.StartsWith("MemAvailable:", StringComparison.Ordinal))

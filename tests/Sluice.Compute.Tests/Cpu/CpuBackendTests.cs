@@ -57,6 +57,31 @@ public sealed class CpuBackendTests
     }
 
     [Fact]
+    public void Operations_WrongShapes_Throw()
+    {
+        using TestTensors tensors = new(seed: 1);
+        CpuBackend backend = tensors.Backend;
+        Tensor four = tensors.Random(2, 4);
+        Tensor five = tensors.Random(2, 5);
+        Tensor ids = tensors.Integers(0, 1);
+        (Weight weight, _) = tensors.RandomWeight(4, 4, DType.Float32);
+        KvLayer layer = backend.AllocateKvLayer(1, 16, 1, 4, 4, DType.Float32);
+        RotaryTable table = new(four, four, 8);
+
+        Assert.Throws<ArgumentException>(() => backend.Linear(five, four, weight, null));
+        Assert.Throws<ArgumentException>(() => backend.Linear(four, five, weight, null));
+        Assert.Throws<ArgumentException>(() => backend.Linear(four, four, weight, five));
+        Assert.Throws<ArgumentException>(() => backend.RmsNorm(four, five, five, 1, 0));
+        Assert.Throws<ArgumentException>(() => backend.AddRmsNorm(four, four, five, four, 1, 0));
+        Assert.Throws<ArgumentException>(() => backend.Add(four, five));
+        Assert.Throws<ArgumentException>(() => backend.GatedActivation(four, five, Activation.Silu));
+        Assert.Throws<ArgumentException>(() => backend.Embedding(five, weight, ids, 1));
+        Assert.Throws<ArgumentException>(() => backend.GatherRows(four, five, ids));
+        Assert.Throws<ArgumentException>(() => backend.Rotate(four, 4, ids, table));
+        Assert.Throws<ArgumentException>(() => backend.WriteKv(layer, five, five, ids));
+    }
+
+    [Fact]
     public void Memory_Always_IsPlausible()
     {
         using CpuBackend backend = new(1);

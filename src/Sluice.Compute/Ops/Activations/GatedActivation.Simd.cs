@@ -9,6 +9,7 @@ internal static unsafe class GatedActivationSimd
 {
     public static void Run(CpuContext context, Tensor output, Tensor gateUp, Activation activation)
     {
+        Guard.RequireShapes(gateUp.Columns == 2 * output.Columns && gateUp.Rows == output.Rows, "GatedActivation");
         switch (activation)
         {
             case Activation.Silu:

@@ -15,6 +15,11 @@ internal static unsafe class PagedAttentionSimd
 
     public static void Run(CpuContext context, Tensor output, Tensor queries, KvLayer layer, AttentionPlan plan, AttentionShape shape)
     {
+        Guard.RequireShapes(
+            queries.Columns == shape.Heads * shape.HeadDim && output.Columns == shape.Heads * layer.ValueDim
+                && layer.KeyDim == shape.HeadDim && layer.Heads == shape.KvHeads && shape.Heads % shape.KvHeads == 0
+                && queries.Rows >= plan.TokenCount && output.Rows >= plan.TokenCount,
+            "PagedAttention");
         switch (layer.Type)
         {
             case DType.Float32:

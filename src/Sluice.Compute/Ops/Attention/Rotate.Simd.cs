@@ -8,6 +8,10 @@ internal static unsafe class RotateSimd
 {
     public static void Run(CpuContext context, Tensor heads, int headDim, Tensor positions, RotaryTable table)
     {
+        Guard.RequireShapes(
+            heads.Columns % headDim == 0 && table.RotaryDim <= headDim && table.RotaryDim / 2 <= table.Cosines.Columns
+                && heads.Rows <= positions.Columns,
+            "Rotate");
         RotateJob job = new()
         {
             Heads = heads,

@@ -12,6 +12,10 @@ internal static unsafe class WriteKvSimd
 
     public static void Run(CpuContext context, KvLayer layer, Tensor keys, Tensor values, Tensor slots)
     {
+        Guard.RequireShapes(
+            keys.Columns == layer.Heads * layer.KeyDim && values.Columns == layer.Heads * layer.ValueDim
+                && keys.Rows == values.Rows && keys.Rows <= slots.Columns,
+            "WriteKv");
         WriteJob job = new()
         {
             Layer = layer,

@@ -8,6 +8,7 @@ internal static unsafe class AddSimd
 {
     public static void Run(CpuContext context, Tensor accumulator, Tensor input)
     {
+        Guard.RequireShapes(accumulator.Rows == input.Rows && accumulator.Columns == input.Columns, "Add");
         AddJob job = new()
         {
             Accumulator = accumulator,

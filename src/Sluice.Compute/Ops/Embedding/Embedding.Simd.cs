@@ -15,6 +15,7 @@ internal static unsafe class EmbeddingSimd
 
     public static void Run(CpuContext context, Tensor output, Weight table, Tensor tokenIds, float scale)
     {
+        Guard.RequireShapes(output.Columns == table.Columns && output.Rows <= tokenIds.Columns, "Embedding");
         EmbeddingJob job = new()
         {
             Output = output,
@@ -32,6 +33,7 @@ internal static unsafe class EmbeddingSimd
     /// <summary>output[i] = input[rows[i]].</summary>
     public static void GatherRows(Tensor output, Tensor input, Tensor rows)
     {
+        Guard.RequireShapes(output.Columns == input.Columns && output.Rows <= rows.Columns, "GatherRows");
         for (int i = 0; i < output.Rows; i++)
         {
             int row = ((int*)rows.Address)[i];

@@ -16,6 +16,7 @@ internal static unsafe class LinearSimd
     // A group of panels this large keeps a thread busy for 10 to 50 us when memory is the limit.
     private const long GroupBytes = 512 * 1024;
     private const int MaxGroupPanels = 8;
+    private const int GroupsPerThread = 8;
 
     // Measured on Zen 4 at 512 rows, K = 5632: 91 % of the FMA peak with blocks of 400 KB, 72 % with all rows at once. Shorter blocks
     // of k cost more than they save (256 steps: 82 %), so k is split only where a panel would not fit the cache at all.
@@ -28,6 +29,10 @@ internal static unsafe class LinearSimd
 
     public static void Run(CpuContext context, Tensor output, Tensor input, Weight weight, Tensor? bias)
     {
+        Guard.RequireShapes(
+            input.Columns == weight.Columns && output.Columns == weight.Rows && output.Rows == input.Rows
+                && input.Type == DType.Float32 && output.Type == DType.Float32 && (bias is not { } b || b.Columns == weight.Rows),
+            nameof(Linear));
         switch (weight.Type)
         {
             case DType.Float32:
@@ -66,9 +71,16 @@ internal static unsafe class LinearSimd
         bool widen = TFormat.WidenOnce && rows >= MinRowsToWiden;
         int kBlock = KBlockFor(weight.Columns, widen ? MaxWidenedKBlock : MaxKBlock);
         int panelStep = Tiles.PanelsFor(firstTileRows);
+
+        // Enough groups that threads end at about the same time. One row may take fewer panels than its tile has room for; tiles of
+        // several rows would waste what they compute.
         int groupPanels = oneTile ? (int)Math.Max(GroupBytes / panelBytes, 1) : MaxGroupPanels;
-        groupPanels = Math.Min(groupPanels, panelCount / (context.Pool.Threads * 4));
-        groupPanels = Math.Max((groupPanels + panelStep - 1) / panelStep, 1) * panelStep;
+        groupPanels = Math.Max(1, Math.Min(groupPanels, panelCount / (context.Pool.Threads * GroupsPerThread)));
+        if (rows > 1 || groupPanels >= panelStep)
+        {
+            groupPanels = (groupPanels + panelStep - 1) / panelStep * panelStep;
+        }
+
 
         int widenedFloats = widen ? panelStep * PackedWeight.PanelRows * kBlock : 0;
         context.Scratch.EnsureThreadBytes((widenedFloats + ((long)rows * PackedWeight.PanelRows)) * sizeof(float));

@@ -76,7 +76,8 @@ internal readonly unsafe struct BFloat16Panel : IPanelFormat
 /// <summary>
 /// Binary16 without the conversion instruction, which .NET 10 does not expose: the sign-extending shift puts sign, exponent and
 /// mantissa where binary32 has them, and the product with 2^112 corrects the exponent bias, exactly, subnormals included.
-/// Infinities and NaN would become numbers; weights and caches of this type hold none (see <see cref="PackedWeight"/>).
+/// Infinities and NaN become numbers beyond 65504. Weights hold none (<see cref="PackedWeight"/> refuses them); in a cache of this
+/// type a key or value out of range saturates.
 /// </summary>
 internal readonly unsafe struct Float16Panel : IPanelFormat
 {

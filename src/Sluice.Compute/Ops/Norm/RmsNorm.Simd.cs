@@ -9,6 +9,7 @@ internal static unsafe class RmsNormSimd
 {
     public static void Run(CpuContext context, Tensor output, Tensor input, Tensor gain, float epsilon, float gainOffset)
     {
+        RequireShapes(output, input, gain);
         NormJob job = new()
         {
             Output = output,
@@ -26,6 +27,8 @@ internal static unsafe class RmsNormSimd
     public static void RunAdd(
         CpuContext context, Tensor output, Tensor residual, Tensor input, Tensor gain, float epsilon, float gainOffset)
     {
+        RequireShapes(output, residual, gain);
+        RequireShapes(input, residual, gain);
         NormJob job = new()
         {
             Output = output,
@@ -40,6 +43,11 @@ internal static unsafe class RmsNormSimd
         };
         context.Pool.Run(ref job, job.Parts);
     }
+
+    private static void RequireShapes(Tensor first, Tensor second, Tensor gain)
+        => Guard.RequireShapes(
+            first.Rows == second.Rows && first.Columns == second.Columns && gain.Columns > 0 && second.Columns % gain.Columns == 0,
+            "RmsNorm");
 
     private struct NormJob : IParallelJob
     {
