@@ -33,6 +33,9 @@ internal sealed class Scheduler
     private readonly List<Sequence> _running = [];
     private readonly SortedSet<Sequence> _waiting = new(SequenceOrder.Instance);
     private readonly Stack<int> _freeSlots = new();
+
+    // Kept, so that a Debug build's steps allocate as little as a Release build's.
+    private readonly Dictionary<int, int> _ownersForChecks = [];
     private readonly List<SlotChange> _slotReleases = [];
 
     // Blocks left free when a sequence is admitted beside others, so that it is not preempted at once.
@@ -155,7 +158,8 @@ internal sealed class Scheduler
         _pool.CheckConsistency();
         Expect(_running.Count <= _options.MaxSequences, "more sequences run than allowed");
         Expect(_running.Count + _freeSlots.Count == _options.MaxSequences, "a slot was lost");
-        var owners = new Dictionary<int, int>();
+        Dictionary<int, int> owners = _ownersForChecks;
+        owners.Clear();
         for (int i = 0; i < _running.Count; i++)
         {
             Sequence sequence = _running[i];
