@@ -41,7 +41,7 @@ public sealed class ShutdownTests(Storyteller model)
         await using TestServer server = await TestServer.StartAsync(model.Engine);
         using HttpResponseMessage response = await server.SendAsync("/v1/completions", LongRequest);
         Task<string> reading = response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
-        await WaitAsync(() => model.Engine.Stats.RunningCount > 0);
+        await WaitAsync(() => server.Server.State.GenerationCount == 1);
         Stopwatch watch = Stopwatch.StartNew();
         await server.Server.StopAsync(TimeSpan.Zero);
         Assert.True(watch.Elapsed < TimeSpan.FromSeconds(8), $"{watch.Elapsed}");
@@ -58,7 +58,7 @@ public sealed class ShutdownTests(Storyteller model)
         await using TestServer server = await TestServer.StartAsync(model.Engine);
         Task<(HttpStatusCode Status, JsonElement Body)> running =
             server.PostAsync("/v1/completions", LongRequest.Replace(",\"stream\":true", "", StringComparison.Ordinal));
-        await WaitAsync(() => model.Engine.Stats.RunningCount > 0);
+        await WaitAsync(() => server.Server.State.GenerationCount == 1);
         await server.Server.StopAsync(TimeSpan.Zero);
         Assert.Equal(HttpStatusCode.ServiceUnavailable, (await running).Status);
     }
