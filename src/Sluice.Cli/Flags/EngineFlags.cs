@@ -39,11 +39,8 @@ internal static class EngineFlags
             "KV cache",
             Number("gpu-memory-utilization", "Share of the device's memory that the engine may take.", "0.92", double.Epsilon, 1),
             Bytes("kv-cache-memory-bytes", "Memory of the KV cache, as 4GiB; wins over --gpu-memory-utilization."),
-            Choice("kv-cache-dtype", "Type of the KV cache; auto for float32 on the CPU.", "auto", "auto", "float16", "bfloat16", "float32") with
-            {
-                NotedValues = ["fp8", "fp8_e4m3", "fp8_e5m2", "fp8_inc", "fp8_ds_mla"],
-                Note = "8-bit caches apply on a GPU; the CPU keeps float32, or 16 bits with bfloat16",
-            },
+            Choice("kv-cache-dtype", "Type of the KV cache; auto for float32 on the CPU.", "auto", "auto", "float16", "bfloat16", "float32")
+                .Later("fp8", "fp8_e4m3", "fp8_e5m2", "fp8_inc", "fp8_ds_mla"),
             Integer("num-gpu-blocks-override", "Number of KV blocks, whatever memory allows; for tests.", null, 1),
             Integer("block-size", "Tokens a KV block.", "16", 1, 1024),
             Switch("enable-prefix-caching", "Reuse the KV blocks of equal prefixes.", "on")),

@@ -74,9 +74,6 @@ internal sealed record Flag(string Name, FlagKind Kind, FlagSupport Support, str
     /// <summary>Values of vLLM's that a used flag does not take yet.</summary>
     public IReadOnlyList<string> LaterValues { get; init; } = [];
 
-    /// <summary>Values of vLLM's that a used flag accepts with <see cref="Note"/> and does not follow.</summary>
-    public IReadOnlyList<string> NotedValues { get; init; } = [];
-
     public double Minimum { get; init; } = double.NegativeInfinity;
 
     public double Maximum { get; init; } = double.PositiveInfinity;

@@ -25,7 +25,7 @@ internal static class FlagCheck
             throw NotSupportedYet(flag, value);
         }
 
-        if (flag.Kind == FlagKind.Text && flag.Values is { } values && !values.Contains(value) && !flag.NotedValues.Contains(value))
+        if (flag.Kind == FlagKind.Text && flag.Values is { } values && !values.Contains(value))
         {
             string nearest = NearestName.Find(value, values) is { Length: > 0 } name ? $"; did you mean {name}?" : "";
             throw new UserErrorException($"{flag.LongName} {Quoted(value)} is not one of {string.Join(", ", values.Where(text => text.Length > 0))}{nearest}");

@@ -37,16 +37,12 @@ internal sealed class FlagValues
     /// <summary>One line for each accepted flag that changes nothing here.</summary>
     public IEnumerable<string> Notes()
     {
-        foreach ((string name, IReadOnlyList<string> given) in _given)
+        foreach (string name in _given.Keys)
         {
             Flag flag = FlagTable.Get(name);
             if (flag.Support == FlagSupport.NotNeeded)
             {
                 yield return $"{flag.LongName} is not needed: {flag.Note}.";
-            }
-            else if (given.FirstOrDefault(flag.NotedValues.Contains) is { } noted)
-            {
-                yield return $"{flag.LongName} {noted} is not followed: {flag.Note}.";
             }
         }
     }
