@@ -88,6 +88,12 @@ internal static class CommandLine
             CompleteCommand.Create(console),
             bench,
         };
+        // A command that only groups others shows what they are.
+        foreach (Command group in new[] { root, bench })
+        {
+            group.SetAction(parsed => new HelpAction().Invoke(parsed));
+        }
+
         foreach (Option option in root.Options)
         {
             if (option is HelpOption { Action: HelpAction standard })

@@ -20,7 +20,8 @@ internal static class ParseErrors
 
         if (parsed.UnmatchedTokens.Count > 0)
         {
-            throw UnexpectedWord(command!, parsed.UnmatchedTokens[0]);
+            string? word = command!.Positional(parsed);
+            throw UnexpectedWord(command, word is not null && IsFlagName(command, word) ? word : parsed.UnmatchedTokens[0]);
         }
 
         if (parsed.Errors.Count == 0)
@@ -59,10 +60,11 @@ internal static class ParseErrors
 
     private static UserErrorException UnexpectedWord(FlagCommand command, string word)
     {
-        string name = word.TrimStart('-').Replace('_', '-');
-        bool isFlag = FlagTable.Find(name) is { } flag && (flag.Scope & command.Scope) != 0;
-        return new UserErrorException(isFlag
-            ? $"unexpected word '{word}': did you mean the flag --{name}?"
+        return new UserErrorException(IsFlagName(command, word)
+            ? $"unexpected word '{word}': did you mean the flag --{word.Replace('_', '-')}?"
             : $"unexpected word '{word}' after `sluice {command.Words}`: a value with spaces needs quotes, a flag needs two dashes.");
     }
+
+    private static bool IsFlagName(FlagCommand command, string word) =>
+        FlagTable.Find(word.Replace('_', '-')) is { } flag && (flag.Scope & command.Scope) != 0;
 }

@@ -13,12 +13,23 @@ public sealed class CommandLineTests
         Assert.Equal((CommandLine.Success, $"sluice {ProgramVersion.Text}\n", ""), (code, output, error));
     }
 
-    [Fact]
-    public async Task Run_Help_NamesEveryCommand()
+    [Theory]
+    [InlineData("")]
+    [InlineData("--help")]
+    [InlineData("-h")]
+    public async Task Run_Help_NamesEveryCommand(string flags)
     {
-        (int code, string output, _) = await CommandLineRunner.RunAsync(["--help"]);
+        (int code, string output, _) = await CommandLineRunner.RunAsync(flags.Split(' ', StringSplitOptions.RemoveEmptyEntries));
         Assert.Equal(CommandLine.Success, code);
-        Assert.Contains("serve", output, StringComparison.Ordinal);
+        Assert.All(["serve", "chat", "complete", "bench"], name => Assert.Matches($@"\n  {name}\b", output));
+    }
+
+    [Fact]
+    public async Task Run_GroupOfCommands_NamesThem()
+    {
+        (int code, string output, _) = await CommandLineRunner.RunAsync(["bench"]);
+        Assert.Equal(CommandLine.Success, code);
+        Assert.All(["throughput", "latency", "machine"], name => Assert.Matches($@"\n  {name}\b", output));
     }
 
     [Fact]
@@ -56,6 +67,8 @@ public sealed class CommandLineTests
     [InlineData("serve --allowed-origins *", "--allowed-origins is not JSON (at character 1): *")]
     [InlineData("serve --enforce-eager=maybe", "--enforce-eager is a switch: write --enforce-eager or --no-enforce-eager, not --enforce-eager=maybe.")]
     [InlineData("serve one two", "unexpected word 'two' after `sluice serve`: a value with spaces needs quotes, a flag needs two dashes.")]
+    [InlineData("serve port 80", "unexpected word 'port': did you mean the flag --port?")]
+    [InlineData("bench latncy", "unknown command 'latncy': did you mean latency?")]
     [InlineData("serve one port 80", "unexpected word 'port': did you mean the flag --port?")]
     [InlineData("serve --config /no/such.yaml", "--config /no/such.yaml cannot be read: Could not find a part of the path '/no/such.yaml'.")]
     [InlineData("serve --help=frobnicate", "no flag of `sluice serve` contains 'frobnicate'.")]
