@@ -65,6 +65,22 @@ internal sealed class ChoiceBuffer(int choiceIndex)
             ChoiceIndex = choiceIndex,
             TokenIds = _count == 0 ? [] : _tokenIds.AsSpan(0, _count).ToArray(),
             Logprobs = _logprobs is null || _count == 0 ? null : _logprobs.AsSpan(0, _count).ToArray(),
+            Edge = TakeEdge(),
+        };
+        _logprobs?.AsSpan(0, _count).Clear();
+        Volatile.Write(ref _count, 0);
+        return output;
+    }
+
+    private OutputEdge? TakeEdge()
+    {
+        if (_promptLogprobs is null && _cachedTokenCount == 0 && _finishReason is null)
+        {
+            return null;
+        }
+
+        var edge = new OutputEdge
+        {
             PromptLogprobs = _promptLogprobs,
             CachedTokenCount = _cachedTokenCount,
             FinishReason = _finishReason,
@@ -73,8 +89,6 @@ internal sealed class ChoiceBuffer(int choiceIndex)
         };
         _promptLogprobs = null;
         _cachedTokenCount = 0;
-        _logprobs?.AsSpan(0, _count).Clear();
-        Volatile.Write(ref _count, 0);
-        return output;
+        return edge;
     }
 }

@@ -42,8 +42,11 @@ internal sealed class ChoiceText
             return new TextOutput
             {
                 ChoiceIndex = output.ChoiceIndex,
-                FinishReason = FinishReason.Error,
-                Error = "The text of the tokens could not be made: " + exception.Message,
+                Edge = new OutputEdge
+                {
+                    FinishReason = FinishReason.Error,
+                    Error = "The text of the tokens could not be made: " + exception.Message,
+                },
             };
         }
     }
@@ -96,7 +99,7 @@ internal sealed class ChoiceText
         bool whole = tokenCount == output.TokenIds.Count;
         OutputEdge? edge = _matched is null
             ? output.Edge
-            : (output.Edge ?? OutputEdge.None) with { FinishReason = FinishReason.Stop, StopString = _matched, StopTokenId = null };
+            : (output.Edge ?? new OutputEdge()) with { FinishReason = FinishReason.Stop, StopString = _matched, StopTokenId = null };
         IsFinished = edge?.FinishReason is not null;
         return new TextOutput
         {

@@ -6,8 +6,6 @@ namespace Sluice.Requests;
 /// </summary>
 internal sealed record OutputEdge
 {
-    public static readonly OutputEdge None = new();
-
     public IReadOnlyList<PositionLogprobs?>? PromptLogprobs { get; init; }
 
     public int CachedTokenCount { get; init; }

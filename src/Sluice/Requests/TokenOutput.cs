@@ -24,69 +24,19 @@ public sealed record TokenOutput
     /// With the first output of a choice when prompt logprobs were asked for: an entry for each prompt token, the first of
     /// which is null.
     /// </summary>
-    public IReadOnlyList<PositionLogprobs?>? PromptLogprobs
-    {
-        get => Edge?.PromptLogprobs;
-        init
-        {
-            if (value is not null || Edge is not null)
-            {
-                Edge = (Edge ?? OutputEdge.None) with { PromptLogprobs = value };
-            }
-        }
-    }
+    public IReadOnlyList<PositionLogprobs?>? PromptLogprobs => Edge?.PromptLogprobs;
 
     /// <summary>Prompt tokens that came from the prefix cache; with the first output of a choice.</summary>
-    public int CachedTokenCount
-    {
-        get => Edge?.CachedTokenCount ?? 0;
-        init
-        {
-            if (value != 0 || Edge is not null)
-            {
-                Edge = (Edge ?? OutputEdge.None) with { CachedTokenCount = value };
-            }
-        }
-    }
+    public int CachedTokenCount => Edge?.CachedTokenCount ?? 0;
 
     /// <summary>Set on the last output of the choice.</summary>
-    public FinishReason? FinishReason
-    {
-        get => Edge?.FinishReason;
-        init
-        {
-            if (value is not null || Edge is not null)
-            {
-                Edge = (Edge ?? OutputEdge.None) with { FinishReason = value };
-            }
-        }
-    }
+    public FinishReason? FinishReason => Edge?.FinishReason;
 
     /// <summary>The stop token that ended it; none for an end-of-sequence token.</summary>
-    public int? StopTokenId
-    {
-        get => Edge?.StopTokenId;
-        init
-        {
-            if (value is not null || Edge is not null)
-            {
-                Edge = (Edge ?? OutputEdge.None) with { StopTokenId = value };
-            }
-        }
-    }
+    public int? StopTokenId => Edge?.StopTokenId;
 
     /// <summary>What went wrong, when <see cref="FinishReason"/> is <see cref="FinishReason.Error"/>.</summary>
-    public string? Error
-    {
-        get => Edge?.Error;
-        init
-        {
-            if (value is not null || Edge is not null)
-            {
-                Edge = (Edge ?? OutputEdge.None) with { Error = value };
-            }
-        }
-    }
+    public string? Error => Edge?.Error;
 
     /// <summary>The values that are not set in most outputs; none when all have their defaults.</summary>
     internal OutputEdge? Edge { get; init; }
