@@ -14,6 +14,12 @@ public enum DType
 
     /// <summary>Signed 32-bit integer: token ids, positions, slots, block tables.</summary>
     Int32,
+
+    /// <summary>
+    /// 8-bit float with 4 exponent and 3 mantissa bits, no infinities, largest value 448: elements of the key-value cache on
+    /// devices that convert it in hardware.
+    /// </summary>
+    Float8E4M3,
 }
 
 /// <summary>Sizes and names of element types.</summary>
@@ -24,6 +30,7 @@ public static class DTypes
     {
         DType.Float32 or DType.Int32 => 4,
         DType.Float16 or DType.BFloat16 => 2,
+        DType.Float8E4M3 => 1,
         _ => throw new ArgumentOutOfRangeException(nameof(type), type, null),
     };
 
@@ -34,6 +41,7 @@ public static class DTypes
         DType.Float16 => "float16",
         DType.BFloat16 => "bfloat16",
         DType.Int32 => "int32",
+        DType.Float8E4M3 => "fp8_e4m3",
         _ => throw new ArgumentOutOfRangeException(nameof(type), type, null),
     };
 }

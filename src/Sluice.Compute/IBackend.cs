@@ -4,7 +4,8 @@ namespace Sluice.Compute;
 
 /// <summary>
 /// A device and its operations. Names are mathematics, never a model's or a format's name. Every operation only enqueues,
-/// in order; <see cref="Download{T}"/> and <see cref="Synchronize"/> wait. A backend is used by one thread at a time.
+/// in order; <see cref="Download{T}"/> and <see cref="Synchronize"/> wait. A backend is used by one thread at a time; only
+/// <see cref="UploadRows"/>, <see cref="Fence.Wait"/> and <see cref="Fence.IsReached"/> may be called by others meanwhile.
 /// Activations have type <see cref="ActivationType"/> unless said otherwise; outputs may alias inputs only where said.
 /// </summary>
 public interface IBackend : IDisposable
@@ -51,6 +52,33 @@ public interface IBackend : IDisposable
     /// <summary>Waits for all operations before it and copies a contiguous tensor to the host.</summary>
     void Download<T>(Tensor source, Span<T> destination)
         where T : unmanaged;
+
+    /// <summary>
+    /// Memory of the host that the device reaches at full speed: pinned for a GPU. Whoever asks for it disposes it, after the
+    /// copies from and to it are done and before the backend is disposed.
+    /// </summary>
+    HostBuffer AllocateHost(long sizeBytes);
+
+    /// <summary>
+    /// Copies a contiguous tensor to the host after all operations before it, without waiting: the bytes are there when a
+    /// <see cref="Fence"/> that is recorded afterwards is reached.
+    /// </summary>
+    void DownloadAsync(Tensor source, HostBuffer destination, long offsetBytes);
+
+    /// <summary>A mark in the order of operations, to be recorded and waited for as often as needed. Disposed by whoever asks for it.</summary>
+    Fence CreateFence();
+
+    /// <summary>True when <see cref="Capture"/> works.</summary>
+    bool SupportsGraphs { get; }
+
+    /// <summary>
+    /// Records the operations that <paramref name="operations"/> enqueues, without running them, to run all at once later as often as
+    /// needed. The same operations must have run before, so that memory, code and algorithms are ready. Nothing else may be called
+    /// meanwhile than operations on tensors: no uploads, downloads, allocations or waits. Tensors keep their addresses: a later
+    /// launch reads what is in them then. Disposed by whoever asks for it.
+    /// </summary>
+    /// <exception cref="NotSupportedException">The device has no graphs.</exception>
+    DeviceGraph Capture(Action operations);
 
     /// <summary>Waits until all operations are done.</summary>
     void Synchronize();

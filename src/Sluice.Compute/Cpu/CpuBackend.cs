@@ -108,6 +108,36 @@ public sealed unsafe class CpuBackend : IBackend
         => HostSpan<T>(source).CopyTo(destination);
 
     /// <inheritdoc/>
+    public HostBuffer AllocateHost(long sizeBytes)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(sizeBytes);
+        return new CpuHostBuffer(sizeBytes);
+    }
+
+    /// <inheritdoc/>
+    public void DownloadAsync(Tensor source, HostBuffer destination, long offsetBytes)
+    {
+        ArgumentNullException.ThrowIfNull(destination);
+        if (!source.IsContiguous)
+        {
+            throw new ArgumentException("Rows of the tensor do not follow each other.", nameof(source));
+        }
+
+        int sizeBytes = checked(source.Rows * source.Columns * source.Type.SizeBytes());
+        new ReadOnlySpan<byte>((void*)source.Address, sizeBytes).CopyTo(destination.Span<byte>(offsetBytes, sizeBytes));
+    }
+
+    /// <inheritdoc/>
+    public Fence CreateFence() => new CpuFence();
+
+    /// <inheritdoc/>
+    public bool SupportsGraphs => false;
+
+    /// <inheritdoc/>
+    public DeviceGraph Capture(Action operations)
+        => throw new NotSupportedException("The processor runs operations at once and records none: ask SupportsGraphs first.");
+
+    /// <inheritdoc/>
     public void Synchronize()
     {
         // Operations have finished when they return.
@@ -208,6 +238,11 @@ public sealed unsafe class CpuBackend : IBackend
         if (type == DType.Int32)
         {
             throw new ArgumentOutOfRangeException(nameof(type), type, "Not a floating-point type.");
+        }
+
+        if (type == DType.Float8E4M3)
+        {
+            throw new NotSupportedException($"The cpu device has no {type.Name()} elements; use float32, float16 or bfloat16.");
         }
     }
 }

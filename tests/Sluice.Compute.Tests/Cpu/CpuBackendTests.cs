@@ -2,7 +2,7 @@ using Sluice.Compute.Cpu;
 
 namespace Sluice.Compute.Tests.Cpu;
 
-public sealed class CpuBackendTests
+public sealed unsafe class CpuBackendTests
 {
     [Theory]
     [InlineData(3, 5)]
@@ -54,6 +54,38 @@ public sealed class CpuBackendTests
         using CpuBackend backend = new(1);
 
         Assert.Throws<ArgumentOutOfRangeException>(() => backend.AllocateKvLayer(2, blockSize, 1, 8, 8, DType.Float32));
+    }
+
+    [Fact]
+    public void DownloadAsync_BetweenOtherBytes_CopiesTheTensor()
+    {
+        using TestTensors tensors = new(seed: 1);
+        Tensor source = tensors.Random(2, 3);
+        using HostBuffer buffer = tensors.Backend.AllocateHost(64);
+        buffer.Span<byte>(0, 64).Fill(0xAB);
+        using Fence fence = tensors.Backend.CreateFence();
+
+        tensors.Backend.DownloadAsync(source, buffer, 8);
+        fence.Record();
+        fence.Wait();
+
+        Assert.True(fence.IsReached);
+        TestTensors.AssertSameBits(new Span<float>((void*)source.Address, 6), buffer.Span<float>(8, 6));
+        Assert.Equal(-1, buffer.Span<byte>(0, 8).IndexOfAnyExcept((byte)0xAB));
+        Assert.Equal(-1, buffer.Span<byte>(32, 32).IndexOfAnyExcept((byte)0xAB));
+        Assert.Throws<ArgumentOutOfRangeException>(() => tensors.Backend.DownloadAsync(source, buffer, 44));
+    }
+
+    [Fact]
+    public void AllocateKvLayer_Float8_SaysWhatToUse()
+    {
+        using CpuBackend backend = new(1);
+
+        NotSupportedException error = Assert.Throws<NotSupportedException>(
+            () => backend.AllocateKvLayer(2, 16, 1, 8, 8, DType.Float8E4M3));
+
+        Assert.Contains("bfloat16", error.Message, StringComparison.Ordinal);
+        Assert.Throws<NotSupportedException>(() => backend.AllocateWeight(2, 2, DType.Float8E4M3));
     }
 
     [Fact]
