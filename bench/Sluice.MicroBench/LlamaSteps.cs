@@ -142,9 +142,8 @@ internal sealed class LlamaSteps : IDisposable
             _backend.Linear(qkv, normed, _qkv[i], null);
             Tensor queries = qkv.SliceColumns(0, Heads * HeadDim);
             Tensor keys = qkv.SliceColumns(Heads * HeadDim, KvHeads * HeadDim);
-            _backend.Rotate(queries, HeadDim, plan.Positions, _rotary);
-            _backend.Rotate(keys, HeadDim, plan.Positions, _rotary);
-            _backend.WriteKv(_cache[i], keys, qkv.SliceColumns((Heads + KvHeads) * HeadDim, KvHeads * HeadDim), plan.Slots);
+            Tensor values = qkv.SliceColumns((Heads + KvHeads) * HeadDim, KvHeads * HeadDim);
+            _backend.RotateAndWriteKv(queries, keys, values, plan.Positions, _rotary, _cache[i], plan.Slots);
             _backend.PagedAttention(attended, queries, _cache[i], plan, shape);
             _backend.Linear(projected, attended, _attentionOutput[i], null);
             _backend.AddRmsNorm(normed, residual, projected, _gain, 1e-5f, 0);

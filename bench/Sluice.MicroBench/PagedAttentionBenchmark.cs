@@ -29,7 +29,8 @@ public class PagedAttentionBenchmark : OpBenchmark
         int blocks = counts[1] / BlockSize;
         _layer = Backend.AllocateKvLayer(blocks, BlockSize, KvHeads, HeadDim, HeadDim, Cache);
         Tensor keys = NewTensor(counts[1], KvHeads * HeadDim);
-        Backend.WriteKv(_layer, keys, keys, NewIntegers([.. Enumerable.Range(0, counts[1])]));
+        Tensor slots = NewIntegers([.. Enumerable.Range(0, counts[1])]);
+        Backend.RotateAndWriteKv(keys.SliceColumns(0, 0), keys, keys, slots, default, _layer, slots);
         _queries = NewTensor(counts[0], Heads * HeadDim);
         _output = NewTensor(counts[0], Heads * HeadDim);
         Tensor unused = default;

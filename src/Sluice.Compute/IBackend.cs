@@ -122,17 +122,17 @@ public interface IBackend : IDisposable
     void Linear(Tensor output, Tensor input, Weight weight, Tensor? bias);
 
     /// <summary>
-    /// Rotates the leading <see cref="RotaryTable.RotaryDim"/> elements of each head in place, element i with element
-    /// i + rotaryDim / 2 (the half-split form of released checkpoints).
+    /// Rotates the leading <see cref="RotaryTable.RotaryDim"/> elements of each head of queries and keys, element i with element
+    /// i + rotaryDim / 2 (the half-split form of released checkpoints), and writes the rotated keys and the values into the cache.
     /// </summary>
-    /// <param name="heads">[tokens, heads * headDim]; rows may be strided.</param>
-    /// <param name="headDim">Elements of a head.</param>
-    /// <param name="positions">int32 [1, tokens].</param>
-    /// <param name="table">Cosines and sines by position.</param>
-    void Rotate(Tensor heads, int headDim, Tensor positions, RotaryTable table);
-
-    /// <summary>Writes keys and values of this step's tokens into their slots.</summary>
-    void WriteKv(KvLayer layer, Tensor keys, Tensor values, Tensor slots);
+    /// <param name="queries">[tokens, heads * keyDim], rotated in place; rows may be strided. May have no columns.</param>
+    /// <param name="keys">[tokens, kvHeads * keyDim]; rows may be strided. What it holds afterwards is not defined.</param>
+    /// <param name="values">[tokens, kvHeads * valueDim]; rows may be strided.</param>
+    /// <param name="positions">int32 [1, tokens]; not read where nothing is rotated.</param>
+    /// <param name="table">Cosines and sines by position; a rotaryDim of 0 rotates nothing.</param>
+    /// <param name="layer">The cache.</param>
+    /// <param name="slots">int32 [1, tokens]: where each token's key and value go.</param>
+    void RotateAndWriteKv(Tensor queries, Tensor keys, Tensor values, Tensor positions, RotaryTable table, KvLayer layer, Tensor slots);
 
     /// <summary>
     /// Causal attention of a mixed batch (prefill chunks and decodes) over the paged cache, read in place through the block tables.

@@ -172,12 +172,9 @@ public sealed unsafe class CpuBackend : IBackend
     }
 
     /// <inheritdoc/>
-    public void Rotate(Tensor heads, int headDim, Tensor positions, RotaryTable table)
-        => RotateSimd.Run(_context, heads, headDim, positions, table);
-
-    /// <inheritdoc/>
-    public void WriteKv(KvLayer layer, Tensor keys, Tensor values, Tensor slots)
-        => WriteKvSimd.Run(_context, layer, keys, values, slots);
+    public void RotateAndWriteKv(
+        Tensor queries, Tensor keys, Tensor values, Tensor positions, RotaryTable table, KvLayer layer, Tensor slots)
+        => RotateAndWriteKvSimd.Run(_context, queries, keys, values, positions, table, layer, slots);
 
     /// <inheritdoc/>
     public void PagedAttention(Tensor output, Tensor queries, KvLayer layer, AttentionPlan plan, AttentionShape shape)

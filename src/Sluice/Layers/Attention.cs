@@ -31,9 +31,7 @@ internal sealed class Attention(
         Tensor values = buffers.QueryKeyValue.SliceColumns(_queryWidth + _keyWidth, _keyWidth);
         queryNorm?.Forward(backend, queries, queries);
         keyNorm?.Forward(backend, keys, keys);
-        backend.Rotate(queries, shape.HeadDim, plan.Positions, rotary);
-        backend.Rotate(keys, shape.HeadDim, plan.Positions, rotary);
-        backend.WriteKv(cache, keys, values, plan.Slots);
+        backend.RotateAndWriteKv(queries, keys, values, plan.Positions, rotary, cache, plan.Slots);
         backend.PagedAttention(buffers.Attended, queries, cache, plan, shape);
         output.Forward(backend, buffers.Projected, buffers.Attended);
     }

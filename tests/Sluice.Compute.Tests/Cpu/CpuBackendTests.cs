@@ -109,8 +109,9 @@ public sealed unsafe class CpuBackendTests
         Assert.Throws<ArgumentException>(() => backend.GatedActivation(four, five, Activation.Silu));
         Assert.Throws<ArgumentException>(() => backend.Embedding(five, weight, ids, 1));
         Assert.Throws<ArgumentException>(() => backend.GatherRows(four, five, ids));
-        Assert.Throws<ArgumentException>(() => backend.Rotate(four, 4, ids, table));
-        Assert.Throws<ArgumentException>(() => backend.WriteKv(layer, five, five, ids));
+        Assert.Throws<ArgumentException>(() => backend.RotateAndWriteKv(four, four, four, ids, table, layer, ids));
+        Assert.Throws<ArgumentException>(() => backend.RotateAndWriteKv(four, five, four, ids, default, layer, ids));
+        Assert.Throws<ArgumentException>(() => backend.RotateAndWriteKv(five, four, four, ids, default, layer, ids));
     }
 
     [Fact]

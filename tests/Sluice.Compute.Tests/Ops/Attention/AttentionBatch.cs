@@ -33,7 +33,7 @@ public sealed record AttentionCase
             + $"window {Window}, cap {SoftCap}, block {BlockSize}, {Type}";
 }
 
-/// <summary>A cache filled through <see cref="IBackend.WriteKv"/>, in blocks of random order, and the plan of a batch over it.</summary>
+/// <summary>A cache filled through <see cref="IBackend.RotateAndWriteKv"/>, in blocks of random order, and the plan of a batch over it.</summary>
 internal sealed unsafe class AttentionBatch : IDisposable
 {
     private readonly TestTensors _tensors;
@@ -62,7 +62,8 @@ internal sealed unsafe class AttentionBatch : IDisposable
             used += BlocksOf(context);
             _keys[s] = _tensors.Random(context, attention.KvHeads * attention.KeyDim, gap: 8, scale: 3);
             _values[s] = _tensors.Random(context, attention.KvHeads * attention.ValueDim, gap: 8);
-            Backend.WriteKv(Layer, _keys[s], _values[s], _tensors.Integers([.. Enumerable.Range(0, context).Select(t => SlotOf(s, t))]));
+            Tensor slots = _tensors.Integers([.. Enumerable.Range(0, context).Select(t => SlotOf(s, t))]);
+            Backend.RotateAndWriteKv(_keys[s].SliceColumns(0, 0), _keys[s], _values[s], slots, default, Layer, slots);
         }
 
         Queries = _tensors.Random(attention.Queries.Sum(), attention.Heads * attention.KeyDim, gap: 16);

@@ -1,0 +1,149 @@
+using System.Runtime.Intrinsics;
+using Sluice.Compute.Cpu;
+using Sluice.Compute.Ops.Linear;
+
+namespace Sluice.Compute.Ops.Attention;
+
+/// <summary>Rotary embedding, eight pairs at a time, and the cache write of the row while it is in the cache; tokens in parallel.</summary>
+internal static unsafe class RotateAndWriteKvSimd
+{
+    // An element of a cached key or value lies a cache line from the next, so it costs more than its size says.
+    private const int WorkPerCachedElement = 4;
+
+    public static void Run(
+        CpuContext context, Tensor queries, Tensor keys, Tensor values, Tensor positions, RotaryTable table, KvLayer layer, Tensor slots)
+    {
+        Guard.RequireShapes(
+            queries.Columns % layer.KeyDim == 0 && keys.Columns == layer.Heads * layer.KeyDim
+                && values.Columns == layer.Heads * layer.ValueDim && queries.Rows == keys.Rows && values.Rows == keys.Rows
+                && table.RotaryDim <= layer.KeyDim && table.RotaryDim / 2 <= table.Cosines.Columns
+                && keys.Rows <= positions.Columns && keys.Rows <= slots.Columns,
+            "RotateAndWriteKv");
+        RotateAndWriteJob job = new()
+        {
+            Queries = queries,
+            Keys = keys,
+            Values = values,
+            Positions = (int*)positions.Address,
+            Table = table,
+            Layer = layer,
+            Layout = new KvLayout(layer),
+            Slots = (int*)slots.Address,
+            Parts = context.PartsFor(
+                keys.Rows, queries.Columns + (((long)keys.Columns + values.Columns) * WorkPerCachedElement)),
+        };
+        context.Pool.Run(ref job, job.Parts);
+    }
+
+    private struct RotateAndWriteJob : IParallelJob
+    {
+        public Tensor Queries;
+        public Tensor Keys;
+        public Tensor Values;
+        public int* Positions;
+        public RotaryTable Table;
+        public KvLayer Layer;
+        public KvLayout Layout;
+        public int* Slots;
+        public int Parts;
+
+        public readonly void Execute(int index, int thread)
+        {
+            (int start, int end) = CpuContext.Range(Keys.Rows, index, Parts);
+            for (int token = start; token < end; token++)
+            {
+                if (Table.RotaryDim > 0)
+                {
+                    Rotate(token);
+                }
+
+                Write(token);
+            }
+        }
+
+        private readonly void Rotate(int token)
+        {
+            long position = Positions[token];
+            Guard.RequireIndex(position, Table.Cosines.Rows, "position");
+            float* cosines = (float*)Table.Cosines.Address + (position * Table.Cosines.RowStride);
+            float* sines = (float*)Table.Sines.Address + (position * Table.Sines.RowStride);
+            RotateHeads(Queries, token, cosines, sines);
+            RotateHeads(Keys, token, cosines, sines);
+        }
+
+        private readonly void RotateHeads(Tensor heads, int token, float* cosines, float* sines)
+        {
+            int half = Table.RotaryDim / 2;
+            float* head = (float*)heads.Address + ((long)token * heads.RowStride);
+            for (int column = 0; column < heads.Columns; column += Layer.KeyDim, head += Layer.KeyDim)
+            {
+                Turn(head, head + half, cosines, sines, half);
+            }
+        }
+
+        private static void Turn(float* first, float* second, float* cosines, float* sines, int count)
+        {
+            int i = 0;
+            for (; i <= count - 8; i += 8)
+            {
+                Vector256<float> x = Vector256.Load(first + i);
+                Vector256<float> y = Vector256.Load(second + i);
+                Vector256<float> cosine = Vector256.Load(cosines + i);
+                Vector256<float> sine = Vector256.Load(sines + i);
+                Vector256.FusedMultiplyAdd(x, cosine, -(y * sine)).Store(first + i);
+                Vector256.FusedMultiplyAdd(y, cosine, x * sine).Store(second + i);
+            }
+
+            for (; i < count; i++)
+            {
+                RotateAndWriteKvReference.Turn(ref first[i], ref second[i], cosines[i], sines[i]);
+            }
+        }
+
+        private readonly void Write(int token)
+        {
+            int slot = Slots[token];
+            Guard.RequireIndex(slot, (long)Layer.BlockCount * Layer.BlockSize, "cache slot");
+            int block = slot / Layer.BlockSize;
+            int offset = slot % Layer.BlockSize;
+            float* key = (float*)Keys.Address + ((long)token * Keys.RowStride);
+            float* value = (float*)Values.Address + ((long)token * Values.RowStride);
+            for (int head = 0; head < Layer.Heads; head++, key += Layer.KeyDim, value += Layer.ValueDim)
+            {
+                WriteKey(block, head, offset, key);
+                WriteValue(block, head, offset, value);
+            }
+        }
+
+        private readonly void WriteKey(int block, int head, int offset, float* key)
+        {
+            byte* even = Layout.KeyElement(block, head, offset, 0);
+            byte* odd = Layout.KeyElement(block, head, offset, 1);
+            int pairBytes = PackedWeight.PairBytes(Layer.Type);
+            int i = 0;
+            for (; i < Layer.KeyDim - 1; i += 2, even += pairBytes, odd += pairBytes)
+            {
+                Elements.Narrow(key[i], even, Layer.Type);
+                Elements.Narrow(key[i + 1], odd, Layer.Type);
+            }
+
+            if (i < Layer.KeyDim)
+            {
+                Elements.Narrow(key[i], even, Layer.Type);
+            }
+        }
+
+        private readonly void WriteValue(int block, int head, int offset, float* value)
+        {
+            for (int start = 0; start < Layer.ValueDim; start += PackedWeight.PanelRows)
+            {
+                byte* lane = Layout.ValueElement(block, head, offset, start);
+                int end = Math.Min(start + PackedWeight.PanelRows, Layer.ValueDim);
+                for (int i = start; i < end; i++, lane += sizeof(uint))
+                {
+                    Elements.Narrow(value[i], lane, Layer.Type);
+                }
+            }
+        }
+    }
+}

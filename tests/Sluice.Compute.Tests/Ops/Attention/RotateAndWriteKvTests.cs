@@ -1,0 +1,103 @@
+using Sluice.Compute.Ops.Attention;
+
+namespace Sluice.Compute.Tests.Ops.Attention;
+
+public sealed unsafe class RotateAndWriteKvTests
+{
+    private const double DefinitionTolerance = 1e-6;
+
+    [Theory]
+    [InlineData(DType.Float32, 16, 1, 8, 8, 8)]
+    [InlineData(DType.Float32, 4, 2, 10, 7, 6)]
+    [InlineData(DType.Float32, 16, 2, 64, 64, 64)]
+    [InlineData(DType.BFloat16, 16, 3, 80, 80, 32)]
+    [InlineData(DType.BFloat16, 16, 5, 72, 33, 0)]
+    [InlineData(DType.Float16, 1, 1, 9, 16, 4)]
+    [InlineData(DType.Float16, 48, 4, 128, 128, 128)]
+    public void RotateAndWriteKv_AnyShape_HasTheBytesOfTheReference(
+        DType type, int blockSize, int queryHeads, int keyDim, int valueDim, int rotaryDim)
+    {
+        const int Heads = 3;
+        const int Blocks = 9;
+        using TestTensors tensors = new(seed: keyDim);
+        int tokens = Math.Min(Blocks * blockSize, 100);
+        Tensor queries = tensors.Random(tokens, queryHeads * keyDim, gap: 16);
+        Tensor keys = tensors.Random(tokens, Heads * keyDim, gap: 8, scale: 5);
+        Tensor values = tensors.Random(tokens, Heads * valueDim, gap: 8, scale: 5);
+        Tensor expectedQueries = tensors.Copy(queries);
+        Tensor expectedKeys = tensors.Copy(keys);
+        RotaryTable table = new(tensors.Random(40, Math.Max(rotaryDim / 2, 1)), tensors.Random(40, Math.Max(rotaryDim / 2, 1)), rotaryDim);
+        Tensor positions = tensors.Integers([.. Enumerable.Range(0, tokens).Select(row => (row * 7) % 40)]);
+        int[] slots = [.. Enumerable.Range(0, Blocks * blockSize)];
+        new Random(1).Shuffle(slots);
+        Tensor chosen = tensors.Integers(slots[..tokens]);
+        KvLayer expected = tensors.Backend.AllocateKvLayer(Blocks, blockSize, Heads, keyDim, valueDim, type);
+        KvLayer actual = tensors.Backend.AllocateKvLayer(Blocks, blockSize, Heads, keyDim, valueDim, type);
+
+        RotateAndWriteKvReference.Run(expectedQueries, expectedKeys, values, positions, table, expected, chosen);
+        tensors.Backend.RotateAndWriteKv(queries, keys, values, positions, table, actual, chosen);
+
+        TestTensors.AssertSameBits(expectedQueries, queries);
+        KvLayout layout = new(expected);
+        Assert.True(Bytes(expected.Keys, layout.KeyBlockBytes * Blocks).SequenceEqual(Bytes(actual.Keys, layout.KeyBlockBytes * Blocks)));
+        Assert.True(Bytes(expected.Values, layout.ValueBlockBytes * Blocks).SequenceEqual(Bytes(actual.Values, layout.ValueBlockBytes * Blocks)));
+    }
+
+    [Fact]
+    public void Reference_OneHead_TurnsPairsOfBothHalvesAndStoresTheKeyTurned()
+    {
+        using TestTensors tensors = new(seed: 2);
+        Tensor queries = tensors.Random(1, 6);
+        float[] before = TestTensors.Row(queries, 0).ToArray();
+        Tensor cosines = tensors.Random(3, 2);
+        Tensor sines = tensors.Random(3, 2);
+        KvLayer layer = tensors.Backend.AllocateKvLayer(1, 16, 1, 6, 6, DType.Float32);
+
+        RotateAndWriteKvReference.Run(
+            queries, tensors.Copy(queries), tensors.Copy(queries), tensors.Integers(2), new RotaryTable(cosines, sines, 4), layer, tensors.Integers(5));
+
+        Span<float> after = TestTensors.Row(queries, 0);
+        for (int i = 0; i < 2; i++)
+        {
+            double cosine = TestTensors.Row(cosines, 2)[i];
+            double sine = TestTensors.Row(sines, 2)[i];
+            Assert.Equal((before[i] * cosine) - (before[i + 2] * sine), after[i], DefinitionTolerance);
+            Assert.Equal((before[i + 2] * cosine) + (before[i] * sine), after[i + 2], DefinitionTolerance);
+        }
+
+        Assert.Equal(before[4..], after[4..].ToArray());
+        KvLayout layout = new(layer);
+        for (int i = 0; i < 6; i++)
+        {
+            Assert.Equal(after[i], *(float*)layout.KeyElement(0, 0, 5, i));
+            Assert.Equal(before[i], *(float*)layout.ValueElement(0, 0, 5, i));
+        }
+    }
+
+    [Fact]
+    public void RotateAndWriteKv_PositionBeyondTheTable_Throws()
+    {
+        using TestTensors tensors = new(seed: 2);
+        Tensor heads = tensors.Random(1, 8);
+        RotaryTable table = new(tensors.Random(4, 4), tensors.Random(4, 4), 8);
+        KvLayer layer = tensors.Backend.AllocateKvLayer(1, 16, 1, 8, 8, DType.Float32);
+
+        Assert.Throws<ArgumentOutOfRangeException>(
+            () => tensors.Backend.RotateAndWriteKv(heads, heads, heads, tensors.Integers(4), table, layer, tensors.Integers(0)));
+    }
+
+    [Theory]
+    [InlineData(-1)]
+    [InlineData(32)]
+    public void RotateAndWriteKv_SlotOutsideTheCache_Throws(int slot)
+    {
+        using TestTensors tensors = new(seed: 1);
+        KvLayer layer = tensors.Backend.AllocateKvLayer(2, 16, 1, 8, 8, DType.Float32);
+        Tensor keys = tensors.Random(1, 8);
+        Tensor slots = tensors.Integers(slot);
+
+        Assert.Throws<ArgumentOutOfRangeException>(() => tensors.Backend.RotateAndWriteKv(keys, keys, keys, slots, default, layer, slots));
+    }
+
+    private static ReadOnlySpan<byte> Bytes(nint address, long count) => new((void*)address, checked((int)count));
+}
