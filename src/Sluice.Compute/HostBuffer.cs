@@ -1,7 +1,7 @@
 namespace Sluice.Compute;
 
 /// <summary>
-/// Host memory from <see cref="IBackend.AllocateHost"/>, not zeroed. Rows of a weight that lie in it reach the device without another
+/// Zeroed host memory from <see cref="IBackend.AllocateHost"/>. Rows of a weight that lie in it reach the device without another
 /// copy on the host.
 /// </summary>
 public abstract unsafe class HostBuffer : IDisposable

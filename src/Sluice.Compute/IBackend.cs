@@ -45,7 +45,10 @@ public interface IBackend : IDisposable
     /// <summary>Memory for one layer of the paged cache. Owned by the backend.</summary>
     KvLayer AllocateKvLayer(int blockCount, int blockSize, int heads, int keyDim, int valueDim, DType type);
 
-    /// <summary>Copies host data into a tensor, in order with the operations. The span may be reused on return.</summary>
+    /// <summary>
+    /// Copies host data into a contiguous tensor, in order with the operations and without waiting for them. The span may be reused on
+    /// return.
+    /// </summary>
     void Upload<T>(Tensor destination, ReadOnlySpan<T> source)
         where T : unmanaged;
 
@@ -54,10 +57,16 @@ public interface IBackend : IDisposable
         where T : unmanaged;
 
     /// <summary>
-    /// Memory of the host that the device reaches at full speed: pinned for a GPU. Whoever asks for it disposes it, after the
+    /// Zeroed memory of the host that the device reaches at full speed: pinned for a GPU. Whoever asks for it disposes it, after the
     /// copies from and to it are done and before the backend is disposed.
     /// </summary>
     HostBuffer AllocateHost(long sizeBytes);
+
+    /// <summary>
+    /// Copies rows that follow each other in the buffer into a tensor, whose rows may be strided, in order with the operations and
+    /// without waiting: the bytes must stay as they are until a <see cref="Fence"/> that is recorded afterwards is reached.
+    /// </summary>
+    void UploadAsync(Tensor destination, HostBuffer source, long offsetBytes);
 
     /// <summary>
     /// Copies a contiguous tensor to the host after all operations before it, without waiting: the bytes are there when a

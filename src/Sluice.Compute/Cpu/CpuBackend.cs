@@ -115,6 +115,18 @@ public sealed unsafe class CpuBackend : IBackend
     }
 
     /// <inheritdoc/>
+    public void UploadAsync(Tensor destination, HostBuffer source, long offsetBytes)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        int rowBytes = destination.Columns * destination.Type.SizeBytes();
+        ReadOnlySpan<byte> bytes = source.Span<byte>(offsetBytes, checked(destination.Rows * rowBytes));
+        for (int row = 0; row < destination.Rows; row++)
+        {
+            bytes.Slice(row * rowBytes, rowBytes).CopyTo(new Span<byte>((void*)destination.SliceRows(row, 1).Address, rowBytes));
+        }
+    }
+
+    /// <inheritdoc/>
     public void DownloadAsync(Tensor source, HostBuffer destination, long offsetBytes)
     {
         ArgumentNullException.ThrowIfNull(destination);

@@ -77,6 +77,28 @@ public sealed unsafe class CpuBackendTests
     }
 
     [Fact]
+    public void UploadAsync_StridedRows_LeavesTheGaps()
+    {
+        using TestTensors tensors = new(seed: 2);
+        Tensor destination = tensors.Random(3, 4, gap: 2);
+        Tensor before = tensors.Copy(destination with { Columns = 6 });
+        using HostBuffer buffer = tensors.Backend.AllocateHost(64);
+        for (int i = 0; i < 12; i++)
+        {
+            buffer.Span<float>(16, 12)[i] = i;
+        }
+
+        tensors.Backend.UploadAsync(destination, buffer, 16);
+
+        for (int row = 0; row < 3; row++)
+        {
+            TestTensors.AssertSameBits(buffer.Span<float>(16 + (row * 16), 4), TestTensors.Row(destination, row), row);
+        }
+
+        TestTensors.AssertSameBits(TestTensors.Row(before, 1)[4..], TestTensors.Row(destination with { Columns = 6 }, 1)[4..]);
+    }
+
+    [Fact]
     public void AllocateKvLayer_Float8_SaysWhatToUse()
     {
         using CpuBackend backend = new(1);
