@@ -11,6 +11,9 @@ public enum DeviceKind
 
     /// <summary>The processor.</summary>
     Cpu,
+
+    /// <summary>An NVIDIA GPU: the first that CUDA_VISIBLE_DEVICES leaves visible.</summary>
+    Cuda,
 }
 
 /// <summary>In which order waiting requests are served.</summary>
@@ -81,8 +84,26 @@ public sealed record EngineOptions
     /// <summary>Element type of the KV cache; none for the backend's own choice.</summary>
     public DType? KvCacheDType { get; init; }
 
-    /// <summary>Share of the device's memory that the engine may take.</summary>
+    /// <summary>Share of the memory that the engine may take: of all memory of a GPU, of the free memory of a CPU's machine.</summary>
     public double GpuMemoryUtilization { get; init; } = 0.92;
+
+    /// <summary>
+    /// GiB of host memory that KV blocks of preempted sequences may move to; left out it is 4 on a GPU and 0 on a CPU, where
+    /// preempted sequences are computed again.
+    /// </summary>
+    public double? SwapSpaceGiB { get; init; }
+
+    /// <summary>No CUDA graphs: every operation of a step is launched by itself.</summary>
+    public bool EnforceEager { get; init; }
+
+    /// <summary>Numbers of decoding sequences that get a CUDA graph; none for the standard sizes.</summary>
+    public IReadOnlyList<int>? CudaGraphCaptureSizes { get; init; }
+
+    /// <summary>Largest of the standard <see cref="CudaGraphCaptureSizes"/>; 0 for no graphs.</summary>
+    public int? MaxCudaGraphCaptureSize { get; init; }
+
+    /// <summary>Results on a GPU do not depend on the batch by a single bit, at some cost of speed. On a CPU they never do.</summary>
+    public bool BatchInvariant { get; init; }
 
     /// <summary>Reuse the KV blocks of equal prefixes.</summary>
     public bool EnablePrefixCaching { get; init; } = true;

@@ -37,16 +37,22 @@ internal static class EngineFlags
                 .Later("processed_logprobs", "raw_logits", "processed_logits")),
         .. Group(
             "KV cache",
-            Number("gpu-memory-utilization", "Share of the device's memory that the engine may take.", "0.92", double.Epsilon, 1),
+            Number("gpu-memory-utilization", "Share of the memory that the engine may take: of all memory of a GPU, of the free memory of a CPU's machine.", "0.92", double.Epsilon, 1),
             Bytes("kv-cache-memory-bytes", "Memory of the KV cache, as 4GiB; wins over --gpu-memory-utilization."),
             Choice("kv-cache-dtype", "Type of the KV cache; auto for float32 on the CPU.", "auto", "auto", "float16", "bfloat16", "float32")
                 .Later("fp8", "fp8_e4m3", "fp8_e5m2", "fp8_inc", "fp8_ds_mla"),
             Integer("num-gpu-blocks-override", "Number of KV blocks, whatever memory allows; for tests.", null, 1),
+            Number("swap-space", "GiB of host memory that the KV blocks of preempted requests may move to, when that is measured to be faster than to compute them again.", "4 on a GPU, 0 on the CPU"),
             Integer("block-size", "Tokens a KV block.", "16", 1, 1024),
             Switch("enable-prefix-caching", "Reuse the KV blocks of equal prefixes.", "on")),
         .. Group(
             "Device",
-            Choice("device", "Where the engine runs; auto takes the best that this machine has.", "auto", "auto", "cpu").Later("cuda", "gpu", "rocm", "tpu", "xpu", "hpu", "neuron"),
+            Choice("device", "Where the engine runs; auto takes an NVIDIA GPU if there is one, else the CPU. Among several GPUs CUDA_VISIBLE_DEVICES chooses.", "auto", "auto", "cuda", "gpu", "cpu")
+                .Later("rocm", "tpu", "xpu", "hpu", "neuron"),
+            Switch("enforce-eager", "No CUDA graphs on a GPU: every operation is launched by itself."),
+            List("cudagraph-capture-sizes", "Numbers of decoding requests that get a CUDA graph; steps between two sizes use the larger one.", "1, 2, 4, then every 8th to 256, every 16th beyond"),
+            Integer("max-cudagraph-capture-size", "Largest of the standard CUDA graph sizes; 0 for no graphs.", "max-num-seqs, at most 512"),
+            Switch("batch-invariant", "Results on a GPU that do not depend on the batch by a single bit, at some cost of speed; on the CPU they never do."),
             Integer("cpu-threads", "Worker threads of the CPU backend.", "one a core", 1, 4096).In(FlagScope.Engine | FlagScope.Machine)),
         .. Group(
             "Program",

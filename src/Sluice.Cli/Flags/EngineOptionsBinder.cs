@@ -18,7 +18,7 @@ internal static class EngineOptionsBinder
             Tokenizer = values.Text("tokenizer"),
             SkipTokenizerInit = values.Switch("skip-tokenizer-init") ?? standard.SkipTokenizerInit,
             ChatTemplate = values.Text("chat-template"),
-            Device = values.Text("device") == "cpu" ? DeviceKind.Cpu : DeviceKind.Auto,
+            Device = values.Text("device") switch { "cpu" => DeviceKind.Cpu, "cuda" or "gpu" => DeviceKind.Cuda, _ => DeviceKind.Auto },
             DType = Type(values.Text("dtype")),
             KvCacheDType = Type(values.Text("kv-cache-dtype")),
             LoadFormat = values.Text("load-format") == "dummy" ? LoadFormat.Dummy : LoadFormat.Auto,
@@ -30,6 +30,11 @@ internal static class EngineOptionsBinder
             KvCacheMemoryBytes = values.Bytes("kv-cache-memory-bytes"),
             NumGpuBlocksOverride = values.Count("num-gpu-blocks-override"),
             GpuMemoryUtilization = values.Number("gpu-memory-utilization") ?? standard.GpuMemoryUtilization,
+            SwapSpaceGiB = values.Number("swap-space"),
+            EnforceEager = values.Switch("enforce-eager") ?? standard.EnforceEager,
+            CudaGraphCaptureSizes = values.List("cudagraph-capture-sizes") is { } sizes ? GraphSizeList(sizes) : OldGraphSizes(values)?.Sizes,
+            MaxCudaGraphCaptureSize = values.Count("max-cudagraph-capture-size") ?? OldGraphSizes(values)?.Largest,
+            BatchInvariant = values.Switch("batch-invariant") ?? standard.BatchInvariant,
             EnablePrefixCaching = values.Switch("enable-prefix-caching") ?? standard.EnablePrefixCaching,
             EnableChunkedPrefill = values.Switch("enable-chunked-prefill") ?? standard.EnableChunkedPrefill,
             LongPrefillTokenThreshold = values.Count("long-prefill-token-threshold") ?? standard.LongPrefillTokenThreshold,
@@ -50,6 +55,21 @@ internal static class EngineOptionsBinder
         "float" or "float32" => DType.Float32,
         _ => null,
     };
+
+    /// <summary>The older flag: one number is the largest size, several are the sizes themselves.</summary>
+    private static (int[]? Sizes, int? Largest)? OldGraphSizes(FlagValues values)
+    {
+        int[]? sizes = values.List("cuda-graph-sizes") is { } texts ? GraphSizeList(texts) : null;
+        return sizes is null ? null : sizes.Length == 1 ? (null, sizes[0]) : (sizes, null);
+    }
+
+    private static int[] GraphSizeList(IReadOnlyList<string> texts) =>
+    [
+        .. texts.SelectMany(static text => text.Trim('[', ']').Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+            .Select(static text => HumanNumber.TryParseInteger(text, out long size) && size is > 0 and <= int.MaxValue
+                ? (int)size
+                : throw new UserErrorException($"--cudagraph-capture-sizes '{text}' is not a batch size: whole numbers from 1 on are expected.")),
+    ];
 
     /// <summary>The overrides with the older rope flags put in.</summary>
     private static string? HfOverrides(FlagValues values)

@@ -2,10 +2,10 @@ using static Sluice.Cli.Flags.FlagRow;
 
 namespace Sluice.Cli.Flags;
 
-/// <summary>vLLM's flags that this version has no use for on a CPU, and those that later versions will fill.</summary>
+/// <summary>vLLM's flags that this version has no use for, and those that later versions will fill.</summary>
 internal static class GpuFlags
 {
-    private const string OnGpu = "it applies on a GPU; this version runs on the CPU";
+    private const string OwnKernels = "there is one kernel for each purpose, and the engine chooses";
 
     public static IReadOnlyList<Flag> Rows { get; } =
     [
@@ -14,20 +14,17 @@ internal static class GpuFlags
             NotNeeded("trust-remote-code", FlagKind.Switch, "Run Python code of the model folder.", "models are part of this program; nothing from a model folder is executed"),
             NotNeeded("hf-token", FlagKind.Text, "Key of the Hugging Face hub.", "models are read from local folders; nothing is downloaded"),
             NotNeeded("language-model-only", FlagKind.Switch, "No images, audio and video.", "the models here read text only"),
-            NotNeeded("enforce-eager", FlagKind.Switch, "No CUDA graphs.", OnGpu),
             NotNeeded("compilation-config", FlagKind.Json, "Settings of torch.compile.", "nothing is compiled at start-up").As("-cc"),
             NotNeeded("optimization-level", FlagKind.Integer, "Level of torch.compile (-O0 to -O3).", "nothing is compiled at start-up"),
             NotNeeded("performance-mode", FlagKind.Text, "balanced, interactivity or throughput.", "use --max-num-batched-tokens and --max-num-seqs"),
-            NotNeeded("cudagraph-capture-sizes", FlagKind.List, "Batch sizes of CUDA graphs.", OnGpu),
-            NotNeeded("max-cudagraph-capture-size", FlagKind.Integer, "Largest batch of a CUDA graph.", OnGpu),
-            NotNeeded("attention-backend", FlagKind.Text, "Attention kernel library.", OnGpu),
-            NotNeeded("moe-backend", FlagKind.Text, "Kernels for mixtures of experts.", OnGpu),
-            NotNeeded("linear-backend", FlagKind.Text, "Kernels for matrix products.", OnGpu),
-            NotNeeded("disable-custom-all-reduce", FlagKind.Switch, "Use NCCL alone.", OnGpu),
-            NotNeeded("disable-cascade-attn", FlagKind.Switch, "No cascade attention.", OnGpu),
-            NotNeeded("safetensors-load-strategy", FlagKind.Text, "How weight files are read.", "weight files are mapped into memory, never copied"),
+            NotNeeded("attention-backend", FlagKind.Text, "Attention kernel library.", OwnKernels),
+            NotNeeded("moe-backend", FlagKind.Text, "Kernels for mixtures of experts.", OwnKernels),
+            NotNeeded("linear-backend", FlagKind.Text, "Kernels for matrix products.", OwnKernels),
+            NotNeeded("disable-custom-all-reduce", FlagKind.Switch, "Use NCCL alone.", "it counts with several GPUs only"),
+            NotNeeded("disable-cascade-attn", FlagKind.Switch, "No cascade attention.", "cascade attention is not used"),
+            NotNeeded("safetensors-load-strategy", FlagKind.Text, "How weight files are read.", "weight files are read in parallel, straight into buffers that the device copies from"),
             NotNeeded("model-loader-extra-config", FlagKind.Json, "Settings of a model loader.", "the built-in loader has no settings"),
-            NotNeeded("max-parallel-loading-workers", FlagKind.Integer, "Parallel loading.", "weight files are mapped into memory, never copied"),
+            NotNeeded("max-parallel-loading-workers", FlagKind.Integer, "Parallel loading.", "weight files are read in parallel, straight into buffers that the device copies from"),
             NotNeeded("use-tqdm-on-load", FlagKind.Switch, "Progress bar while loading.", "a terminal always gets one"),
             NotNeeded("structured-outputs-config", FlagKind.Json, "Grammar backend.", "there is no choice of grammar libraries here"),
             NotNeeded("renderer-num-workers", FlagKind.Integer, "Processes for chat templates.", "there is one process, without a global lock"),
@@ -36,11 +33,10 @@ internal static class GpuFlags
             NotNeeded("max-loras", FlagKind.Integer, "LoRA adapters a batch.", "it counts with --enable-lora only"),
             NotNeeded("max-lora-rank", FlagKind.Integer, "Largest rank of a LoRA adapter.", "it counts with --enable-lora only"),
             NotNeeded("max-cpu-loras", FlagKind.Integer, "LoRA adapters in host memory.", "it counts with --enable-lora only"),
-            NotNeeded("limit-mm-per-prompt", FlagKind.Json, "Images, audio and video a prompt.", "the models here read text only"),
-            NotNeeded("swap-space", FlagKind.Number, "GiB of host memory for preempted requests.", "it applies on a GPU; on the CPU a preempted request is recomputed, mostly from its prefix cache"),
-            NotNeeded("cpu-offload-gb", FlagKind.Number, "GiB of weights in host memory.", "it applies on a GPU; on the CPU all weights are in host memory")),
+            NotNeeded("limit-mm-per-prompt", FlagKind.Json, "Images, audio and video a prompt.", "the models here read text only")),
         .. Group(
             "Not supported yet",
+            NotYet("cpu-offload-gb", FlagKind.Number, "GiB of weights in host memory, for a GPU.", "0"),
             NotYet("tensor-parallel-size", FlagKind.Integer, "Devices that share each layer.", "1").As("-tp"),
             NotYet("pipeline-parallel-size", FlagKind.Integer, "Devices that share the stack of layers.", "1").As("-pp"),
             NotYet("data-parallel-size", FlagKind.Integer, "Copies of the model.", "1").As("-dp"),

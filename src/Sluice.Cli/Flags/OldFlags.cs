@@ -6,7 +6,7 @@ namespace Sluice.Cli.Flags;
 internal static class OldFlags
 {
     private const string IsDefault = "this is how it works anyway";
-    private const string NoGraphs = "there are no CUDA graphs on a CPU";
+    private const string AnyLength = "a CUDA graph holds for contexts of every length";
     private const string NoEffect = "the scheduler here has no such setting";
 
     public static IReadOnlyList<Flag> Rows { get; } =
@@ -16,6 +16,7 @@ internal static class OldFlags
 
     private static IEnumerable<Flag> UsedRows() =>
     [
+        List("cuda-graph-sizes", "One number: the same as --max-cudagraph-capture-size; several: the same as --cudagraph-capture-sizes."),
         Json("rope-scaling", "JSON object; the same as --hf-overrides.rope_scaling."),
         Number("rope-theta", "The same as --hf-overrides.rope_theta.", null, double.Epsilon),
     ];
@@ -26,16 +27,15 @@ internal static class OldFlags
         NotNeeded("num-scheduler-steps", FlagKind.Integer, "Steps between two schedules.", "each step is scheduled while the one before it runs"),
         NotNeeded("multi-step-stream-outputs", FlagKind.Switch, "Stream between multi-steps.", "every token is streamed when it is there"),
         NotNeeded("use-v2-block-manager", FlagKind.Switch, "Newer block manager.", IsDefault),
-        NotNeeded("preemption-mode", FlagKind.Text, "recompute or swap.", "preempted requests are recomputed on the CPU"),
+        NotNeeded("preemption-mode", FlagKind.Text, "recompute or swap.", "each preempted request is swapped or recomputed, whichever is faster; --swap-space 0 always recomputes"),
         NotNeeded("scheduler-delay-factor", FlagKind.Number, "Wait before a prompt is scheduled.", NoEffect),
         NotNeeded("disable-async-output-proc", FlagKind.Switch, "No overlap of output processing.", "use --no-async-scheduling to turn the overlap off"),
-        NotNeeded("max-seq-len-to-capture", FlagKind.Integer, "Longest sequence of a CUDA graph.", NoGraphs),
-        NotNeeded("max-context-len-to-capture", FlagKind.Integer, "Longest sequence of a CUDA graph.", NoGraphs),
-        NotNeeded("cuda-graph-sizes", FlagKind.List, "Batch sizes of CUDA graphs.", NoGraphs),
+        NotNeeded("max-seq-len-to-capture", FlagKind.Integer, "Longest sequence of a CUDA graph.", AnyLength),
+        NotNeeded("max-context-len-to-capture", FlagKind.Integer, "Longest sequence of a CUDA graph.", AnyLength),
         NotNeeded("num-lookahead-slots", FlagKind.Integer, "Slots for speculative tokens.", NoEffect),
         NotNeeded("worker-use-ray", FlagKind.Switch, "Workers in Ray.", "there is one process"),
         NotNeeded("engine-use-ray", FlagKind.Switch, "Engine in Ray.", "there is one process"),
-        NotNeeded("calculate-kv-scales", FlagKind.Switch, "Scales of an fp8 KV cache.", "the CPU keeps the KV cache at full precision"),
+        NotNeeded("calculate-kv-scales", FlagKind.Switch, "Scales of an fp8 KV cache.", "an fp8 KV cache stores keys and values with the scale 1"),
         NotNeeded("guided-decoding-backend", FlagKind.Text, "Grammar library.", "there is no choice of grammar libraries here"),
         NotNeeded("tokenizer-pool-size", FlagKind.Integer, "Tokenizer processes.", "requests are tokenized in parallel threads"),
         NotNeeded("tokenizer-pool-type", FlagKind.Text, "Kind of tokenizer processes.", "requests are tokenized in parallel threads"),
@@ -48,7 +48,7 @@ internal static class OldFlags
         NotNeeded("num-redundant-experts", FlagKind.Integer, "Copies of experts.", "it counts with --enable-eplb only"),
         NotNeeded("eplb-window-size", FlagKind.Integer, "Window of the expert balance.", "it counts with --enable-eplb only"),
         NotNeeded("eplb-step-interval", FlagKind.Integer, "Steps between expert balances.", "it counts with --enable-eplb only"),
-        NotNeeded("override-neuron-config", FlagKind.Json, "Settings of AWS Neuron.", "this version runs on the CPU"),
+        NotNeeded("override-neuron-config", FlagKind.Json, "Settings of AWS Neuron.", "this version runs on NVIDIA GPUs and on CPUs"),
     ];
 
     private static IEnumerable<Flag> NotYetRows() =>

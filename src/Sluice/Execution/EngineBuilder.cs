@@ -96,7 +96,7 @@ internal static class EngineBuilder
     private static IBackend CreateBackend(EngineOptions options) => options.Device switch
     {
         DeviceKind.Auto or DeviceKind.Cpu => new CpuBackend(options.CpuThreads),
-        _ => throw new UserErrorException($"--device {options.Device} is not known; use auto or cpu."),
+        _ => throw new UserErrorException("--device cuda is not supported yet; use --device auto or cpu."),
     };
 
     private static MemoryPlan Plan(EngineOptions options, ModelConfig config, IBackend backend, SchedulerOptions limits, DType kvType)

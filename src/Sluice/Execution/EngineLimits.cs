@@ -38,6 +38,12 @@ internal static class EngineLimits
             throw new UserErrorException($"--gpu-memory-utilization must be in (0, 1], got {options.GpuMemoryUtilization}.");
         }
 
+        if (options.SwapSpaceGiB is double swap && !(swap >= 0 && double.IsFinite(swap)))
+        {
+            throw new UserErrorException($"--swap-space must be at least 0 GiB, got {swap}.");
+        }
+
+        _ = GraphSizes.Resolve(options, maxSequences: 1);
         int context = Math.Min(options.MaxModelLen ?? config.MaxPositions, config.MaxPositions);
         int tokens = options.MaxNumBatchedTokens
             ?? Math.Max(DefaultBatchedTokens, options.EnableChunkedPrefill ? options.MaxNumSeqs ?? 0 : context);

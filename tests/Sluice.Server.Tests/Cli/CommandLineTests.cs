@@ -89,7 +89,6 @@ public sealed class CommandLineTests
     [InlineData("--enable-lora", "--enable-lora")]
     [InlineData("--lora-modules a=b", "--lora-modules a=b")]
     [InlineData("-sc.method ngram", "--speculative-config {\"method\":\"ngram\"}")]
-    [InlineData("--device cuda", "--device cuda")]
     [InlineData("--load-format gguf", "--load-format gguf")]
     [InlineData("--tool-call-parser hermes", "--tool-call-parser hermes")]
     [InlineData("--ssl-certfile a.pem", "--ssl-certfile a.pem")]

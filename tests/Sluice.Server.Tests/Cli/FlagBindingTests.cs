@@ -23,7 +23,8 @@ public sealed class FlagBindingTests
             "--hf-overrides", "{\"a\":1}", "--max-model-len", "25.6k", "--max-num-batched-tokens", "8K", "--max_num_seqs=7", "--block-size", "32",
             "--kv-cache-memory-bytes", "1.5GiB", "--num-gpu-blocks-override", "9", "--gpu-memory-utilization", "0.5", "--no-enable-prefix-caching",
             "--enable-chunked-prefill", "False", "--long-prefill-token-threshold", "11", "--scheduling-policy", "priority", "--no-async-scheduling",
-            "--max-logprobs", "-1", "--seed", "-5", "--cpu-threads", "3", "--generation-config", "vllm", "--override-generation-config.temperature", "0.6");
+            "--max-logprobs", "-1", "--seed", "-5", "--cpu-threads", "3", "--generation-config", "vllm", "--override-generation-config.temperature", "0.6",
+            "--swap-space", "1.5", "--enforce-eager", "--max-cudagraph-capture-size", "64", "--batch-invariant");
         Assert.Equal(
             new EngineOptions
             {
@@ -43,6 +44,10 @@ public sealed class FlagBindingTests
                 KvCacheMemoryBytes = 3L << 29,
                 NumGpuBlocksOverride = 9,
                 GpuMemoryUtilization = 0.5,
+                SwapSpaceGiB = 1.5,
+                EnforceEager = true,
+                MaxCudaGraphCaptureSize = 64,
+                BatchInvariant = true,
                 EnablePrefixCaching = false,
                 EnableChunkedPrefill = false,
                 LongPrefillTokenThreshold = 11,
@@ -55,6 +60,24 @@ public sealed class FlagBindingTests
                 OverrideGenerationConfig = "{\"temperature\":0.6}",
             },
             options);
+    }
+
+    [Theory]
+    [InlineData("auto", DeviceKind.Auto)]
+    [InlineData("cpu", DeviceKind.Cpu)]
+    [InlineData("cuda", DeviceKind.Cuda)]
+    [InlineData("gpu", DeviceKind.Cuda)]
+    public void Bind_Device_IsTheKind(string device, DeviceKind expected) =>
+        Assert.Equal(expected, FlagReader.Engine("--device", device).Device);
+
+    [Fact]
+    public void Bind_GraphSizes_InEverySpelling()
+    {
+        Assert.Equal([1, 2, 16], FlagReader.Engine("--cudagraph-capture-sizes", "1", "2", "16").CudaGraphCaptureSizes!);
+        Assert.Equal([1, 2, 16], FlagReader.Engine("--cudagraph-capture-sizes", "[1,2, 16]").CudaGraphCaptureSizes!);
+        Assert.Equal([8, 4], FlagReader.Engine("--cuda-graph-sizes", "8", "4").CudaGraphCaptureSizes!);
+        Assert.Equal((null, 256), (FlagReader.Engine("--cuda-graph-sizes", "256").CudaGraphCaptureSizes, FlagReader.Engine("--cuda-graph-sizes", "256").MaxCudaGraphCaptureSize));
+        Assert.Contains("'many'", Assert.Throws<UserErrorException>(() => FlagReader.Engine("--cudagraph-capture-sizes", "many")).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -111,7 +134,7 @@ public sealed class FlagBindingTests
     [Fact]
     public void Read_NeedlessFlags_GiveOneLineEach()
     {
-        string notes = FlagReader.Read(FlagScope.Serve, "--trust-remote-code", "--swap-space", "4", "--enforce-eager", "-O3", "-cc.mode=3").Notes;
+        string notes = FlagReader.Read(FlagScope.Serve, "--trust-remote-code", "--attention-backend", "FLASH_ATTN", "--preemption-mode", "swap", "-O3", "-cc.mode=3").Notes;
         string[] lines = notes.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal(5, lines.Length);
         Assert.All(lines, line => Assert.Matches("^note: --[a-z-]+ is not needed: .+\\.$", line));
