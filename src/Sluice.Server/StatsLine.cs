@@ -51,7 +51,7 @@ internal sealed class StatsLine(LlmEngine engine, StatsLineFormat format)
         Remember(new Interval(
             now.PrefixQueries - _last.PrefixQueries, now.PrefixHits - _last.PrefixHits, now.FinishedRequests - _last.FinishedRequests));
         _last = now;
-        bool isBusy = promptRate > 0 || generationRate > 0 || stats.RunningCount > 0 || stats.WaitingCount > 0;
+        bool isBusy = promptRate > 0 || generationRate > 0 || stats.RunningCount > 0 || stats.WaitingCount > 0 || stats.SwappedCount > 0;
         bool shows = isBusy || _wasBusy;
         _wasBusy = isBusy;
         return !shows ? null
@@ -65,15 +65,16 @@ internal sealed class StatsLine(LlmEngine engine, StatsLineFormat format)
         CultureInfo.InvariantCulture,
         $"Engine 000: Avg prompt throughput: {promptRate:0.0} tokens/s, Avg generation throughput: {generationRate:0.0} tokens/s, "
         + $"Running: {stats.RunningCount} reqs, Waiting: {stats.WaitingCount} reqs, "
+        + $"{(stats.SwapBlocksTotal > 0 ? $"Swapped: {stats.SwappedCount} reqs, " : "")}"
         + $"{(preemptions > 0 ? $"Preemptions: {preemptions}, " : "")}"
         + $"{(IsCpu ? "CPU" : "GPU")} KV cache usage: {stats.KvUsage * 100:0.0}%, Prefix cache hit rate: {HitRate() * 100:0.0}%");
 
-    // The line has a place for each kind of memory; the engine keeps its cache in one.
+    // On a GPU the place for the CPU is that of swapped blocks, as it was in vLLM.
     private string Older(EngineStats stats, double promptRate, double generationRate) => string.Create(
         CultureInfo.InvariantCulture,
         $"Avg prompt throughput: {promptRate:0.0} tokens/s, Avg generation throughput: {generationRate:0.0} tokens/s, "
         + $"Running: {stats.RunningCount} reqs, Swapped: {stats.SwappedCount} reqs, Pending: {stats.WaitingCount} reqs, "
-        + $"GPU KV cache usage: {(IsCpu ? 0 : stats.KvUsage * 100):0.0}%, CPU KV cache usage: {(IsCpu ? stats.KvUsage * 100 : 0):0.0}%.");
+        + $"GPU KV cache usage: {(IsCpu ? 0 : stats.KvUsage * 100):0.0}%, CPU KV cache usage: {(IsCpu ? stats.KvUsage : stats.SwapUsage) * 100:0.0}%.");
 
     private void Remember(Interval interval)
     {

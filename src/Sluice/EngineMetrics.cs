@@ -34,6 +34,7 @@ internal sealed class EngineMetrics : IDisposable
             new("num_requests_waiting", "Number of requests waiting to be processed.", () => _readGauges().Waiting),
             new("num_requests_swapped", "Number of requests whose KV cache lies in host memory.", () => _readGauges().Swapped),
             new("kv_cache_usage_perc", "KV cache usage; 1 means 100 percent.", () => _readGauges().KvUsage),
+            new("cpu_cache_usage_perc", "Usage of the host memory for swapped KV blocks; 1 means 100 percent.", () => _readGauges().SwapUsage),
         ];
 
         double[] tokens = MetricBuckets.OneTwoFive(maxModelLen);

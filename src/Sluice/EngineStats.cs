@@ -9,7 +9,7 @@ public sealed record EngineStats
     /// <summary>Sequences that wait for their turn.</summary>
     public int WaitingCount { get; init; }
 
-    /// <summary>Sequences whose KV blocks lie in host memory; always 0 where preempted sequences are computed again.</summary>
+    /// <summary>Preempted sequences whose KV blocks lie in host memory.</summary>
     public int SwappedCount { get; init; }
 
     /// <summary>Requests that were accepted and have not ended.</summary>
@@ -24,6 +24,15 @@ public sealed record EngineStats
     /// <summary>Share of the blocks in use, 0 to 1.</summary>
     public double KvUsage => KvBlocksTotal == 0 ? 0 : (double)KvBlocksUsed / KvBlocksTotal;
 
+    /// <summary>Blocks of the swap space; 0 until its memory is there.</summary>
+    public int SwapBlocksTotal { get; init; }
+
+    /// <summary>Blocks of the swap space that hold something.</summary>
+    public int SwapBlocksUsed { get; init; }
+
+    /// <summary>Share of the swap space in use, 0 to 1.</summary>
+    public double SwapUsage => SwapBlocksTotal == 0 ? 0 : (double)SwapBlocksUsed / SwapBlocksTotal;
+
     /// <summary>Prompt tokens for which the prefix cache was asked.</summary>
     public long PrefixQueries { get; init; }
 
@@ -32,6 +41,9 @@ public sealed record EngineStats
 
     /// <summary>Times that a running sequence was put back to waiting.</summary>
     public long Preemptions { get; init; }
+
+    /// <summary>Times among them that its KV blocks moved to host memory; the others were computed again.</summary>
+    public long SwapOuts { get; init; }
 
     /// <summary>Prompt tokens of sequences whose prompt is done, cached ones included.</summary>
     public long PromptTokens { get; init; }

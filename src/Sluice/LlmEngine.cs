@@ -107,6 +107,6 @@ public sealed class LlmEngine : IAsyncDisposable
     private EngineGauges ReadGauges()
     {
         EngineStats stats = Stats;
-        return new EngineGauges(stats.RunningCount, stats.WaitingCount, stats.SwappedCount, stats.KvUsage);
+        return new EngineGauges(stats.RunningCount, stats.WaitingCount, stats.SwappedCount, stats.KvUsage, stats.SwapUsage);
     }
 }

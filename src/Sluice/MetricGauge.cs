@@ -18,4 +18,5 @@ internal sealed class MetricGauge(string name, string help, Func<double> read)
 /// <param name="Waiting">Sequences that wait for their first step or to be resumed.</param>
 /// <param name="Swapped">Sequences whose KV blocks lie in host memory.</param>
 /// <param name="KvUsage">Share of KV blocks in use, 0 to 1.</param>
-internal readonly record struct EngineGauges(int Running, int Waiting, int Swapped, double KvUsage);
+/// <param name="SwapUsage">Share of the swap space in use, 0 to 1.</param>
+internal readonly record struct EngineGauges(int Running, int Waiting, int Swapped, double KvUsage, double SwapUsage);

@@ -86,7 +86,7 @@ public sealed class EngineMetricsTests
     public void Meter_Listener_SeesCountersGaugesAndHistograms()
     {
         using var metrics = new EngineMetrics(2048);
-        metrics.SetGauges(() => new EngineGauges(3, 4, 5, 0.5));
+        metrics.SetGauges(() => new EngineGauges(3, 4, 5, 0.5, 0.25));
         Dictionary<string, double> seen = [];
         using var listener = new MeterListener();
         listener.InstrumentPublished = (instrument, l) =>
@@ -108,6 +108,7 @@ public sealed class EngineMetricsTests
         Assert.Equal(11, seen["sluice.iteration_tokens_total"]);
         Assert.Equal(3, seen["sluice.num_requests_running"]);
         Assert.Equal(0.5, seen["sluice.kv_cache_usage_perc"]);
+        Assert.Equal(0.25, seen["sluice.cpu_cache_usage_perc"]);
 
         void Keep(Instrument instrument, double value)
         {

@@ -1,3 +1,4 @@
+using Sluice.KvCache;
 using Sluice.Requests;
 
 namespace Sluice.Scheduling;
@@ -76,8 +77,20 @@ internal sealed class BatchPlan
     /// <summary>Rows whose logits say how likely the next prompt token was.</summary>
     public List<PromptScore> PromptScores { get; } = [];
 
+    /// <summary>Blocks to copy to host memory before anything else.</summary>
+    public List<BlockSwap> MovesOut { get; } = [];
+
+    /// <summary>Blocks to copy back from host memory, after <see cref="MovesOut"/> and before the step's own tokens.</summary>
+    public List<BlockSwap> MovesIn { get; } = [];
+
+    /// <summary>For the loop only: the sequences of <see cref="MovesOut"/>.</summary>
+    public List<Sequence> MovedOut { get; } = [];
+
     public void Clear()
     {
+        MovesOut.Clear();
+        MovesIn.Clear();
+        MovedOut.Clear();
         Array.Clear(Sequences, 0, SequenceCount);
         SequenceCount = TokenCount = SampleCount = MaxQueryCount = MaxContextLength = BlockTableStride = 0;
         SlotChanges.Clear();

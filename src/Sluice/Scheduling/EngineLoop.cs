@@ -42,16 +42,17 @@ internal sealed class EngineLoop : IDisposable
     /// <param name="metrics">Where events are counted.</param>
     /// <param name="heartbeat">Told of each step.</param>
     /// <param name="time">Clock; its timestamps are those of Stopwatch.</param>
+    /// <param name="swapSpace">Host memory for blocks of preempted sequences, or none.</param>
     public EngineLoop(
         EngineLoopOptions options, BlockPool blocks, PrefixCache? cache, IStepRunner runner, EngineMetrics metrics, Heartbeat heartbeat,
-        TimeProvider time)
+        TimeProvider time, SwapSpace? swapSpace = null)
     {
         _options = options;
         _metrics = metrics;
         _heartbeat = heartbeat;
         _time = time;
         _inbox = new LoopInbox(time);
-        _scheduler = new Scheduler(options.Scheduler, blocks, cache, metrics);
+        _scheduler = new Scheduler(options.Scheduler, blocks, cache, metrics, swapSpace);
         _processor = new OutputProcessor(options, _scheduler, cache, metrics, request => _active.TryRemove(request.Id, out _));
         _pipelineDepth = options.AsyncScheduling ? 2 : 1;
         SchedulerOptions limits = options.Scheduler;
@@ -135,12 +136,16 @@ internal sealed class EngineLoop : IDisposable
     {
         RunningCount = _scheduler.RunningCount,
         WaitingCount = _scheduler.WaitingCount + _processor.HeldCount,
+        SwappedCount = _scheduler.Swapper.SequenceCount,
         ActiveRequestCount = _active.Count,
         KvBlocksTotal = _scheduler.Pool.TotalCount,
         KvBlocksUsed = _scheduler.Pool.UsedCount,
+        SwapBlocksTotal = _scheduler.Swapper.TotalBlockCount,
+        SwapBlocksUsed = _scheduler.Swapper.UsedBlockCount,
         PrefixQueries = _metrics.PrefixCacheQueries.Value,
         PrefixHits = _metrics.PrefixCacheHits.Value,
         Preemptions = _metrics.Preemptions.Value,
+        SwapOuts = _scheduler.Swapper.MoveOutCount,
         PromptTokens = _metrics.PromptTokens.Value,
         CachedPromptTokens = _metrics.PromptTokensCached.Value,
         GenerationTokens = _metrics.GenerationTokens.Value,
@@ -230,6 +235,7 @@ internal sealed class EngineLoop : IDisposable
         _stepsInFlight--;
         _heartbeat.OnDone(step.Plan.TokenCount, step.Result.Elapsed);
         _metrics.OnStep(step.Plan.TokenCount);
+        _scheduler.Swapper.OnStepDone(step.Plan, failed: step.Result.Fault is not null);
         _processor.Apply(step, now);
         if (step.Result.Fault is Exception fault)
         {

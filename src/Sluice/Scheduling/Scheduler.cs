@@ -19,8 +19,8 @@ internal enum ScheduleOutcome
 /// <summary>
 /// Decides what runs. There is no prefill mode and no decode mode: a step is a token budget, spent on running sequences
 /// first and then on waiting ones. A prompt is admitted when all of it fits and takes its blocks at once; generated tokens
-/// take a block when they reach it, and when none is left the lowest in order among the running is preempted and computed again
-/// later. Used by the engine loop only.
+/// take a block when they reach it, and when none is left the lowest in order among the running is preempted: its blocks move to host
+/// memory, or it is computed again later. Used by the engine loop only.
 /// </summary>
 internal sealed class Scheduler
 {
@@ -28,6 +28,7 @@ internal sealed class Scheduler
     private readonly BlockPool _pool;
     private readonly PrefixCache? _cache;
     private readonly EngineMetrics _metrics;
+    private readonly Swapper _swapper;
 
     // Kept sorted by SequenceOrder: the last is the first to be preempted and the last to be served.
     private readonly List<Sequence> _running = [];
@@ -41,8 +42,9 @@ internal sealed class Scheduler
     // Blocks left free when a sequence is admitted beside others, so that it is not preempted at once.
     private readonly int _watermark;
 
-    public Scheduler(SchedulerOptions options, BlockPool pool, PrefixCache? cache, EngineMetrics metrics)
+    public Scheduler(SchedulerOptions options, BlockPool pool, PrefixCache? cache, EngineMetrics metrics, SwapSpace? swapSpace = null)
     {
+        _swapper = new Swapper(swapSpace, pool, options.BlockSize);
         _options = options;
         _pool = pool;
         _cache = cache;
@@ -56,7 +58,11 @@ internal sealed class Scheduler
 
     public int RunningCount => _running.Count;
 
-    public int WaitingCount => _waiting.Count;
+    /// <summary>Sequences that wait with nothing computed, or with what the prefix cache may still hold.</summary>
+    public int WaitingCount => Math.Max(0, _waiting.Count - _swapper.SequenceCount);
+
+    /// <summary>Host memory and who is in it.</summary>
+    public Swapper Swapper => _swapper;
 
     public BlockPool Pool => _pool;
 
@@ -74,6 +80,10 @@ internal sealed class Scheduler
         {
             case SequenceState.Waiting:
                 _waiting.Remove(sequence);
+                break;
+            case SequenceState.Swapped:
+                _waiting.Remove(sequence);
+                _swapper.Forget(sequence);
                 break;
             case SequenceState.Running:
                 _running.Remove(sequence);
@@ -119,6 +129,7 @@ internal sealed class Scheduler
         {
         }
 
+        _swapper.HandOver(plan);
         if (plan.TokenCount == 0)
         {
             return ScheduleOutcome.NothingToRun;
@@ -184,16 +195,21 @@ internal sealed class Scheduler
         Expect(owners.Count == _pool.UsedCount, "a used block has no owner");
         foreach (Sequence sequence in _waiting)
         {
-            Expect(sequence.State == SequenceState.Waiting && sequence.Blocks.Count == 0 && sequence.Slot < 0, "a waiting sequence holds something");
+            Expect(
+                sequence.State is SequenceState.Waiting or SequenceState.Swapped && sequence.Blocks.Count == 0 && sequence.Slot < 0,
+                "a waiting sequence holds something");
         }
+
+        _swapper.CheckInvariants(_waiting);
     }
 
     /// <summary>The same for an engine with nothing to do, where counts suffice: O(1).</summary>
     public void CheckIdle() => Expect(
-        _running.Count > 0 || _waiting.Count > 0 || (_pool.UsedCount == 0 && _freeSlots.Count == _options.MaxSequences),
-        $"{_pool.UsedCount} blocks are in use while nothing runs");
+        _running.Count > 0 || _waiting.Count > 0
+            || (_pool.UsedCount == 0 && _swapper.UsedBlockCount == 0 && _freeSlots.Count == _options.MaxSequences),
+        $"{_pool.UsedCount} blocks and {_swapper.UsedBlockCount} of host memory are in use while nothing runs");
 
-    private static void Expect(bool condition, string otherwise)
+    internal static void Expect(bool condition, string otherwise)
     {
         if (!condition)
         {
@@ -248,8 +264,8 @@ internal sealed class Scheduler
     {
         Debug.Assert(sequence.PendingCount == 0, "Only sequences whose tokens are all known are preempted.");
         _running.RemoveAt(_running.Count - 1);
+        sequence.State = _swapper.TryMoveOut(sequence) ? SequenceState.Swapped : SequenceState.Waiting;
         Release(sequence);
-        sequence.State = SequenceState.Waiting;
         _waiting.Add(sequence);
         _metrics.OnPreempted();
     }
@@ -265,18 +281,25 @@ internal sealed class Scheduler
         sequence.CommittedBlockCount = 0;
     }
 
-    /// <summary>Starts the first waiting sequence if its prompt fits; false when no more can start in this step.</summary>
+    /// <summary>Starts the first waiting sequence if its tokens fit; false when no more can start in this step.</summary>
     private bool TryAdmit(BatchPlan plan, ref int budget, long now)
     {
-        if (_freeSlots.Count == 0 || FirstWaiting() is not Sequence sequence)
+        if (_freeSlots.Count == 0 || FirstWaiting() is not Sequence sequence || sequence.IsMovingOut)
         {
             return false;
         }
 
         int hits = FindCachedBlocks(sequence, out int hitsWithoutOwner);
+        if (sequence.State == SequenceState.Swapped && hits < sequence.FirstHostBlock)
+        {
+            // The prefix that it left to the cache is gone, and what lies in host memory is of no use without it.
+            _swapper.Drop(sequence);
+        }
+
+        int ready = Math.Max(hits * _options.BlockSize, sequence.SwappedCount);
         int missing = BlocksFor(sequence.KnownCount) - hits;
         int reserve = _running.Count == 0 ? 0 : _watermark;
-        int count = sequence.KnownCount - (hits * _options.BlockSize);
+        int count = sequence.KnownCount - ready;
         if (missing + hitsWithoutOwner + reserve > _pool.FreeCount || (!_options.ChunkedPrefill && count > budget))
         {
             return false;
@@ -289,7 +312,12 @@ internal sealed class Scheduler
         }
 
         _pool.TryAllocate(missing, sequence.Blocks);
-        sequence.ScheduledCount = sequence.ComputedCount = hits * _options.BlockSize;
+        if (sequence.State == SequenceState.Swapped)
+        {
+            _swapper.MoveIn(sequence, hits, plan);
+        }
+
+        sequence.ScheduledCount = sequence.ComputedCount = ready;
         sequence.CommittedBlockCount = hits;
         sequence.Slot = _freeSlots.Pop();
         sequence.State = SequenceState.Running;

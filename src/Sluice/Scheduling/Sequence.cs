@@ -11,6 +11,9 @@ internal enum SequenceState
     /// <summary>Waits for blocks, a slot or its turn.</summary>
     Waiting,
 
+    /// <summary>The same, with what was computed in host memory.</summary>
+    Swapped,
+
     /// <summary>Has blocks and a slot.</summary>
     Running,
 
@@ -78,6 +81,18 @@ internal sealed class Sequence(ActiveRequest request, int choiceIndex, long orde
     public int Slot { get; set; } = -1;
 
     public BlockTable Blocks { get; } = new();
+
+    /// <summary>Blocks of host memory while it is swapped: entry i holds block <see cref="FirstHostBlock"/> + i of its tokens.</summary>
+    public BlockTable HostBlocks { get; } = new();
+
+    /// <summary>The block of its tokens that the first of <see cref="HostBlocks"/> holds; those before were left in the prefix cache.</summary>
+    public int FirstHostBlock { get; set; }
+
+    /// <summary>Leading tokens that were computed when it was swapped.</summary>
+    public int SwappedCount { get; set; }
+
+    /// <summary>The step that copies its blocks to the host is not done; it cannot come back before.</summary>
+    public bool IsMovingOut { get; set; }
 
     /// <summary>Prompt tokens that the prefix cache held when the sequence first ran.</summary>
     public int CachedTokenCount { get; set; }

@@ -32,7 +32,7 @@ public sealed partial class MetricsTests(Storyteller model)
         Assert.True(Added($"vllm:e2e_request_latency_seconds_count{{{Labels}}}") >= 1);
         Assert.True(Added($"vllm:time_to_first_token_seconds_count{{{Labels}}}") >= 1);
         Assert.Equal(1, after["http_requests_total{handler=\"/v1/completions\",method=\"POST\",status=\"2xx\"}"]);
-        foreach (string name in (string[])["num_requests_running", "num_requests_waiting", "num_requests_swapped", "kv_cache_usage_perc"])
+        foreach (string name in (string[])["num_requests_running", "num_requests_waiting", "num_requests_swapped", "kv_cache_usage_perc", "cpu_cache_usage_perc"])
         {
             Assert.Contains($"vllm:{name}{{{Labels}}}", after.Keys);
         }

@@ -1,4 +1,5 @@
 using Sluice.Execution;
+using Sluice.KvCache;
 using Sluice.Requests;
 using Sluice.Scheduling;
 
@@ -8,9 +9,10 @@ namespace Sluice.Tests.Execution;
 /// Runs <see cref="EchoModel"/> over a paged cache of states: a row reads the state of the position before it through the block table
 /// and writes its own into its slot. A wrong table, a block reused too early or a false prefix hit changes the answer.
 /// </summary>
-internal sealed class EchoRunner(int blockCount, int blockSize, int maxSequences) : IStepRunner
+internal sealed class EchoRunner(int blockCount, int blockSize, int maxSequences, int hostBlockCount = 0) : IStepRunner
 {
     private readonly ulong[] _cache = new ulong[blockCount * blockSize];
+    private readonly ulong[] _hostMemory = new ulong[hostBlockCount * blockSize];
     private readonly SlotState?[] _slots = new SlotState?[maxSequences];
     private readonly int[] _lastSampled = new int[maxSequences];
 
@@ -28,6 +30,12 @@ internal sealed class EchoRunner(int blockCount, int blockSize, int maxSequences
 
     public long RowCount { get; private set; }
 
+    /// <summary>Blocks copied to host memory.</summary>
+    public long MovedOutCount { get; private set; }
+
+    /// <summary>Blocks copied back.</summary>
+    public long MovedInCount { get; private set; }
+
     public void Run(BatchPlan plan, StepResult result, Action forwarded)
     {
         // At once, so that the loop plans on while this step runs.
@@ -39,6 +47,7 @@ internal sealed class EchoRunner(int blockCount, int blockSize, int maxSequences
         }
 
         BeforeStep?.Invoke(plan);
+        MoveBlocks(plan);
         StepCount++;
         RowCount += plan.TokenCount;
         int sample = 0;
@@ -75,6 +84,26 @@ internal sealed class EchoRunner(int blockCount, int blockSize, int maxSequences
     }
 
     public void Dispose() => IsDisposed = true;
+
+    private void MoveBlocks(BatchPlan plan)
+    {
+        foreach (BlockSwap move in plan.MovesOut)
+        {
+            DeviceBlock(move).CopyTo(HostBlock(move));
+        }
+
+        foreach (BlockSwap move in plan.MovesIn)
+        {
+            HostBlock(move).CopyTo(DeviceBlock(move));
+        }
+
+        MovedOutCount += plan.MovesOut.Count;
+        MovedInCount += plan.MovesIn.Count;
+    }
+
+    private Span<ulong> DeviceBlock(BlockSwap move) => _cache.AsSpan(move.DeviceBlock * blockSize, blockSize);
+
+    private Span<ulong> HostBlock(BlockSwap move) => _hostMemory.AsSpan(move.HostBlock * blockSize, blockSize);
 
     private ulong RunRows(BatchPlan plan, int item)
     {

@@ -14,11 +14,21 @@ internal sealed class EngineHarness : IDisposable
 
     public EngineHarness(
         int blockCount = 256, int maxTokens = 64, int maxSequences = 8, bool async = true, bool prefixCache = true,
-        bool chunkedPrefill = true, TimeSpan? readerTimeout = null, TimeProvider? time = null)
+        bool chunkedPrefill = true, TimeSpan? readerTimeout = null, TimeProvider? time = null,
+        int swapBlocks = 0, bool alwaysSwap = true, bool openSwapSpace = true)
     {
         Cache = prefixCache ? new PrefixCache(blockCount, BlockSize, new SipHash128(1, 2)) : null;
         Pool = new BlockPool(blockCount, Cache);
-        Runner = new EchoRunner(blockCount, BlockSize, maxSequences);
+        Runner = new EchoRunner(blockCount, BlockSize, maxSequences, swapBlocks);
+        if (swapBlocks > 0)
+        {
+            SwapSpace = new SwapSpace();
+            if (openSwapSpace)
+            {
+                SwapSpace.Open(swapBlocks, new SwapCosts(alwaysSwap ? 0 : BlockSize * 10, 1));
+            }
+        }
+
         Loop = new EngineLoop(
             new EngineLoopOptions
             {
@@ -34,7 +44,7 @@ internal sealed class EngineHarness : IDisposable
                 CheckEveryStep = true,
                 ReaderTimeout = readerTimeout ?? TimeSpan.FromSeconds(30),
             },
-            Pool, Cache, Runner, Metrics, new Heartbeat(time ?? TimeProvider.System), time ?? TimeProvider.System)
+            Pool, Cache, Runner, Metrics, new Heartbeat(time ?? TimeProvider.System), time ?? TimeProvider.System, SwapSpace)
         {
             FaultObserver = fault => Faults.Enqueue(fault),
         };
@@ -45,6 +55,8 @@ internal sealed class EngineHarness : IDisposable
     public BlockPool Pool { get; }
 
     public PrefixCache? Cache { get; }
+
+    public SwapSpace? SwapSpace { get; }
 
     public EchoRunner Runner { get; }
 
@@ -102,6 +114,7 @@ internal sealed class EngineHarness : IDisposable
 
         Assert.Equal(0, Loop.ActiveCount);
         Assert.Equal(0, Pool.UsedCount);
+        Assert.Equal(0, Loop.Snapshot().SwapBlocksUsed + Loop.Snapshot().SwappedCount);
         Assert.Null(Loop.Fault);
     }
 

@@ -10,25 +10,32 @@ public sealed class EngineLoopPropertyTests
     private const int RequestLimit = 72; // tokens; 18 blocks, so the smallest pool holds one request
 
     private static readonly Gen<Shape> Shapes = Gen.Select(
-        Gen.Int[18, 120], Gen.Int[8, 48], Gen.Int[1, 8], Gen.Bool, Gen.Bool, Gen.Bool,
-        (blocks, tokens, sequences, async, cache, chunked) =>
-            new Shape(blocks, chunked ? tokens : RequestLimit, sequences, async, cache, chunked));
+        Gen.Int[18, 120], Gen.Int[8, 48], Gen.Int[1, 8], Gen.Bool, Gen.Bool, Gen.Bool, Gen.OneOf(Gen.Const(0), Gen.Int[1, 60]),
+        (blocks, tokens, sequences, async, cache, chunked, swap) =>
+            new Shape(blocks, chunked ? tokens : RequestLimit, sequences, async, cache, chunked, swap));
 
     private static readonly Gen<Work> Works = Gen.Select(
         Gen.Int[1, 40], Gen.Int[0, 5], Gen.Int[1, 30], Gen.Int[1, 3], Gen.Int[0, 3], Gen.Int[0, 40],
         (prompt, family, outputs, choices, salt, abortAfter) => new Work(prompt, family, outputs, choices, salt, abortAfter));
 
+    private static long s_swapOuts;
+
     [Fact]
-    public void Submit_AnyMixOfRequestsAndAborts_AnswersAreExactAndNothingIsLeft() =>
+    public void Submit_AnyMixOfRequestsAndAborts_AnswersAreExactAndNothingIsLeft()
+    {
+        s_swapOuts = 0;
         Gen.Select(Shapes, Works.Array[1, 40]).Sample((shape, works) => RunAsync(shape, works).GetAwaiter().GetResult(), iter: 150, threads: 1);
+        Assert.True(s_swapOuts > 0, "no sequence was ever swapped");
+    }
 
     private static async Task RunAsync(Shape shape, Work[] works)
     {
         using var engine = new EngineHarness(
-            shape.Blocks, shape.Tokens, shape.Sequences, shape.Async, shape.Cache, shape.Chunked);
+            shape.Blocks, shape.Tokens, shape.Sequences, shape.Async, shape.Cache, shape.Chunked, swapBlocks: shape.SwapBlocks);
         await Task.WhenAll(works.Select((work, index) => OneAsync(engine, work, index)));
         await engine.ExpectIdleAsync();
         Assert.Empty(engine.Faults);
+        s_swapOuts += engine.Loop.Snapshot().SwapOuts;
 
         long choices = works.Sum(work => work.Choices);
         Assert.Equal(choices, Enum.GetValues<FinishReason>().Sum(reason => engine.Metrics.RequestSuccess(reason).Value));
@@ -64,7 +71,7 @@ public sealed class EngineLoopPropertyTests
         }
     }
 
-    private sealed record Shape(int Blocks, int Tokens, int Sequences, bool Async, bool Cache, bool Chunked);
+    private sealed record Shape(int Blocks, int Tokens, int Sequences, bool Async, bool Cache, bool Chunked, int SwapBlocks);
 
     private sealed record Work(int Prompt, int Family, int Outputs, int Choices, int Salt, int AbortAfter);
 }
