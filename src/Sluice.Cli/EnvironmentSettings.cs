@@ -1,8 +1,8 @@
 namespace Sluice.Cli;
 
 /// <summary>
-/// What the environment says. This is the only file of the program that reads environment variables; they hold secrets
-/// and habits of the machine, and none of them chooses between code paths.
+/// What the environment says to the program: secrets and habits of the machine; nothing in it chooses between code paths. The only other
+/// reader of variables is <see cref="Compute.Cuda.CudaEnvironment"/>, for the places of CUDA's libraries and of compiled kernels.
 /// </summary>
 internal sealed record EnvironmentSettings
 {
