@@ -5,7 +5,8 @@ namespace Sluice.Compute;
 /// <summary>
 /// A device and its operations. Names are mathematics, never a model's or a format's name. Every operation only enqueues,
 /// in order; <see cref="Download{T}"/> and <see cref="Synchronize"/> wait. A backend is used by one thread at a time; only
-/// <see cref="UploadRows"/>, <see cref="Fence.Wait"/> and <see cref="Fence.IsReached"/> may be called by others meanwhile.
+/// <see cref="UploadRows"/>, <see cref="AllocateHost"/>, <see cref="Fence.Wait"/> and <see cref="Fence.IsReached"/> may be called by others
+/// meanwhile.
 /// Activations have type <see cref="ActivationType"/> unless said otherwise; outputs may alias inputs only where said.
 /// </summary>
 public interface IBackend : IDisposable
@@ -142,6 +143,16 @@ public interface IBackend : IDisposable
     /// <param name="layer">The cache.</param>
     /// <param name="slots">int32 [1, tokens]: where each token's key and value go.</param>
     void RotateAndWriteKv(Tensor queries, Tensor keys, Tensor values, Tensor positions, RotaryTable table, KvLayer layer, Tensor slots);
+
+    /// <summary>
+    /// Copies whole blocks of the cache to host memory or back, in all layers at once. Nothing may be written twice. The host memory is
+    /// in use until a <see cref="Fence"/> that is recorded afterwards is reached.
+    /// </summary>
+    /// <param name="shape">Any of the layers: all have the same shape and type.</param>
+    /// <param name="layers">int32 [layers, <see cref="LayerAddress.Words"/>]: a <see cref="LayerAddress"/> for each layer.</param>
+    /// <param name="copies">int32 [copies, <see cref="BlockCopy.Words"/>]: <see cref="BlockCopy"/>s; places in memory of <see cref="AllocateHost"/>.</param>
+    /// <param name="toHost">From the cache to the host, or back.</param>
+    void CopyBlocks(KvLayer shape, Tensor layers, Tensor copies, bool toHost);
 
     /// <summary>
     /// Causal attention of a mixed batch (prefill chunks and decodes) over the paged cache, read in place through the block tables.

@@ -94,7 +94,11 @@ public sealed unsafe class CpuBackend : IBackend
         KvLayout layout = new(blockSize, heads, keyDim, valueDim, type);
         nint keys = _memory.Allocate(blockCount * layout.KeyBlockBytes, $"the keys of {blockCount} cache blocks");
         nint values = _memory.Allocate(blockCount * layout.ValueBlockBytes, $"the values of {blockCount} cache blocks");
-        return new KvLayer(keys, values, type, blockCount, blockSize, heads, keyDim, valueDim);
+        return new KvLayer(keys, values, type, blockCount, blockSize, heads, keyDim, valueDim)
+        {
+            KeyBlockBytes = layout.KeyBlockBytes,
+            ValueBlockBytes = layout.ValueBlockBytes,
+        };
     }
 
     /// <inheritdoc/>
@@ -187,6 +191,10 @@ public sealed unsafe class CpuBackend : IBackend
     public void RotateAndWriteKv(
         Tensor queries, Tensor keys, Tensor values, Tensor positions, RotaryTable table, KvLayer layer, Tensor slots)
         => RotateAndWriteKvSimd.Run(_context, queries, keys, values, positions, table, layer, slots);
+
+    /// <inheritdoc/>
+    public void CopyBlocks(KvLayer shape, Tensor layers, Tensor copies, bool toHost)
+        => CopyBlocksSimd.Run(_context, shape, layers, copies, toHost);
 
     /// <inheritdoc/>
     public void PagedAttention(Tensor output, Tensor queries, KvLayer layer, AttentionPlan plan, AttentionShape shape)
