@@ -116,6 +116,24 @@ SLUICE_INLINE void from_float(float value, fp8& result) {
 #endif
 }
 
+// Four values as E4M3 in a word, the first at the lowest address.
+SLUICE_INLINE u32 pack_fp8x4(float a, float b, float c, float d) {
+#if SLUICE_ARCH >= 89
+    u32 word;
+    asm("{ .reg .b16 low, high; cvt.rn.satfinite.e4m3x2.f32 low, %2, %1; cvt.rn.satfinite.e4m3x2.f32 high, %4, %3; mov.b32 %0, {low, high}; }"
+        : "=r"(word)
+        : "f"(a), "f"(b), "f"(c), "f"(d));
+    return word;
+#else
+    fp8 bytes[4];
+    from_float(a, bytes[0]);
+    from_float(b, bytes[1]);
+    from_float(c, bytes[2]);
+    from_float(d, bytes[3]);
+    return (u32)bytes[0].bits | (u32)bytes[1].bits << 8 | (u32)bytes[2].bits << 16 | (u32)bytes[3].bits << 24;
+#endif
+}
+
 template <typename T>
 SLUICE_INLINE T rounded(float value) {
     T result;
