@@ -11,10 +11,16 @@ internal sealed class EngineStep(BatchPlan plan, StepResult result)
 
     public StepResult Result => result;
 
-    /// <summary>The model ran; only logits and sampling are left. Set on the rank thread.</summary>
+    /// <summary>It is time to plan the step after this one. Set on the rank thread.</summary>
     public bool IsForwarded
     {
         get => _isForwarded;
         set => _isForwarded = value;
     }
+
+    /// <summary>When the rank thread took it, in Stopwatch ticks.</summary>
+    public long LaunchedAt { get; set; }
+
+    /// <summary>When its results were there, in Stopwatch ticks.</summary>
+    public long FinishedAt { get; set; }
 }

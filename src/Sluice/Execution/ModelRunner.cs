@@ -10,21 +10,26 @@ namespace Sluice.Execution;
 
 /// <summary>
 /// Runs plans on a device: copies the integers, runs the model over all rows, computes logits of the rows that need them, a
-/// bounded number at a time, and samples. Owns the backend with everything on it.
+/// bounded number at a time, and samples. All of this is only enqueued; the ids come back when a step is finished. Owns the backend
+/// with everything on it.
 /// </summary>
 internal sealed class ModelRunner : IStepRunner
 {
+    // Rows of parameters, masks of new sequences and biases; what finds no room is copied another way.
+    private const long SamplingStagingBytes = 1 << 20;
+
     private readonly IBackend _backend;
     private readonly ICausalLm _model;
     private readonly Sampler _sampler;
-    private readonly SampledTokens _sampled = new();
     private readonly StepTensors _tensors;
+    private readonly LaunchedStep[] _steps = new LaunchedStep[2];
     private readonly KvLayer[] _kvLayers;
     private readonly Tensor _gathered; // [logitRows, hiddenSize]
     private readonly Tensor _logits; // float32 [logitRows, vocabulary]
     private readonly string?[] _slotErrors;
     private readonly int _blockSize;
-    private readonly int _scratchBlock;
+    private int _launchCount;
+    private int _finishCount;
 
     /// <param name="backend">Owned from now on.</param>
     /// <param name="model">The model on that backend.</param>
@@ -36,11 +41,17 @@ internal sealed class ModelRunner : IStepRunner
         _backend = backend;
         _model = model;
         _blockSize = memory.BlockSize;
-        _scratchBlock = memory.BlockCount;
         ModelConfig config = model.Config;
         _sampler = new Sampler(backend, config.VocabularySize, limits.MaxSequences, config.EosTokenIds);
         int maxBlocks = (memory.MaxModelLen + _blockSize - 1) / _blockSize;
-        _tensors = new StepTensors(backend, Math.Max(limits.MaxBatchedTokens, _blockSize), limits.MaxSequences, maxBlocks);
+        // One block more than the scheduler knows of, for padding, the warm-up and the probe.
+        _tensors = new StepTensors(
+            backend, Math.Max(limits.MaxBatchedTokens, _blockSize), limits.MaxSequences, maxBlocks, _blockSize, scratchBlock: memory.BlockCount);
+        for (int i = 0; i < _steps.Length; i++)
+        {
+            _steps[i] = new LaunchedStep(backend, _tensors.StagingBytes + SamplingStagingBytes, _sampler.CreateResult());
+        }
+
         int logitRows = MemoryPlan.LogitRows(config.VocabularySize, limits.MaxSequences);
         _gathered = backend.Allocate(logitRows, config.HiddenSize, backend.ActivationType);
         _logits = backend.Allocate(logitRows, config.VocabularySize, DType.Float32);
@@ -48,29 +59,55 @@ internal sealed class ModelRunner : IStepRunner
         _kvLayers = new KvLayer[config.LayerCount];
         for (int i = 0; i < _kvLayers.Length; i++)
         {
-            // One block more than the scheduler knows of, for the warm-up and the probe.
             _kvLayers[i] = backend.AllocateKvLayer(
                 memory.BlockCount + 1, _blockSize, config.KvHeads, config.HeadDim, config.HeadDim, kvType);
         }
     }
 
     /// <inheritdoc/>
-    public void Run(BatchPlan plan, StepResult result, Action forwarded)
+    public bool Launch(BatchPlan plan, StepResult result, Action forwarded)
     {
+        LaunchedStep step = _steps[_launchCount % _steps.Length];
+        NoteOutputs();
+        step.Staging.Reset();
         ChangeSlots(plan);
-        (Tensor tokenIds, AttentionPlan attention) = _tensors.Upload(plan);
-        Tensor hidden = _model.Forward(new BatchInputs(tokenIds, attention, _kvLayers));
+        (Tensor tokenIds, AttentionPlan attention) = _tensors.Upload(plan, step.Staging, out Tensor sampleRows);
+        Tensor hidden = Forward(tokenIds, attention);
         forwarded();
         foreach (PromptScore score in plan.PromptScores)
         {
             ScorePrompt(score, hidden, result);
         }
 
-        Sample(plan, hidden, result);
+        Sample(plan, hidden, sampleRows, step, result);
+        step.Fence.Record();
+        _launchCount++;
+        return step.Fence.IsReached;
     }
 
     /// <inheritdoc/>
-    public void Probe() => RunScratch(1);
+    public void Finish(BatchPlan plan, StepResult result)
+    {
+        LaunchedStep step = _steps[_finishCount++ % _steps.Length];
+        step.Fence.Wait();
+        for (int row = 0; row < plan.SampleCount; row++)
+        {
+            ref string? error = ref result.ItemErrors[plan.SampleItems[row]];
+            error ??= step.Sampled.Error(row);
+            if (error is null)
+            {
+                result.TokenIds[row] = step.Sampled.TokenId(row);
+                result.Logprobs[row] = step.Sampled.Logprobs(row);
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Probe()
+    {
+        RunScratch(1, 1);
+        _backend.Synchronize();
+    }
 
     /// <summary>
     /// Runs everything once on memory that nobody reads, so that the first request finds code compiled and pages present.
@@ -79,17 +116,45 @@ internal sealed class ModelRunner : IStepRunner
     /// <returns>Time of one token, as a first guess of how fast the device is.</returns>
     public TimeSpan WarmUp(int maxTokens)
     {
-        RunScratch(Math.Min(_blockSize, maxTokens));
+        RunScratch(1, Math.Min(_blockSize, maxTokens));
         SampleScratch(new SamplingParams { Temperature = 0 });
         SampleScratch(new SamplingParams { Temperature = 1, TopP = 0.9f, Logprobs = 1 });
-        RunScratch(1);
+        Probe();
         long start = Stopwatch.GetTimestamp();
-        RunScratch(1);
+        Probe();
         return Stopwatch.GetElapsedTime(start);
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _backend.Dispose();
+    public void Dispose()
+    {
+        foreach (LaunchedStep step in _steps)
+        {
+            step.Dispose();
+        }
+
+        _backend.Dispose();
+    }
+
+    private Tensor Forward(Tensor tokenIds, AttentionPlan attention)
+    {
+        _backend.ResolveTokenIds(tokenIds, _tensors.LastSampled);
+        return _model.Forward(new BatchInputs(tokenIds, attention, _kvLayers));
+    }
+
+    /// <summary>
+    /// Sequences whose earlier tokens decide what may follow must know those of the step before; only then is it waited for. Its
+    /// results are still there, whether another thread has finished it or not.
+    /// </summary>
+    private void NoteOutputs()
+    {
+        LaunchedStep previous = _steps[(_launchCount + 1) % _steps.Length];
+        if (previous.Sampled.OutputRows.Length > 0)
+        {
+            previous.Fence.Wait();
+            _sampler.NoteOutputs(previous.Sampled);
+        }
+    }
 
     /// <summary>Makes the sampler know the sequences of the step. A sequence that it refuses fails alone.</summary>
     private void ChangeSlots(BatchPlan plan)
@@ -133,8 +198,9 @@ internal sealed class ModelRunner : IStepRunner
         }
     }
 
-    private void Sample(BatchPlan plan, Tensor hidden, StepResult result)
+    private void Sample(BatchPlan plan, Tensor hidden, Tensor sampleRows, LaunchedStep step, StepResult result)
     {
+        _sampler.Begin(plan.SampleSlots.AsSpan(0, plan.SampleCount), step.Sampled);
         for (int first = 0; first < plan.SampleCount;)
         {
             if (_slotErrors[plan.SampleSlots[first]] is string error)
@@ -150,21 +216,18 @@ internal sealed class ModelRunner : IStepRunner
             }
 
             Tensor logits = _logits.SliceRows(0, count);
-            _model.ComputeLogits(RowsOf(hidden, plan.SampleRows.AsSpan(first, count)), logits);
-            _sampler.Sample(logits, plan.SampleSlots.AsSpan(first, count), _tensors.LastSampled, _sampled);
-            for (int i = 0; i < count; i++)
-            {
-                result.TokenIds[first + i] = _sampled.TokenIds[i];
-                result.Logprobs[first + i] = _sampled.Logprobs[i];
-                result.ItemErrors[plan.SampleItems[first + i]] ??= _sampled.Errors[i];
-            }
-
+            _model.ComputeLogits(RowsOf(hidden, plan.SampleRows.AsSpan(first, count), sampleRows.SliceColumns(first, count)), logits);
+            _sampler.Sample(
+                logits, plan.SampleSlots.AsSpan(first, count), first, _tensors.LastSampled, step.Sampled, step.Staging);
             first += count;
         }
     }
 
     /// <summary>Some rows of the hidden states, rising; in place where they follow each other, as in a step of decodes only.</summary>
-    private Tensor RowsOf(Tensor hidden, ReadOnlySpan<int> rows)
+    /// <param name="hidden">[tokens, hiddenSize].</param>
+    /// <param name="rows">The rows.</param>
+    /// <param name="deviceRows">The same on the device: [1, rows].</param>
+    private Tensor RowsOf(Tensor hidden, ReadOnlySpan<int> rows, Tensor deviceRows)
     {
         if (rows[^1] - rows[0] == rows.Length - 1)
         {
@@ -172,33 +235,30 @@ internal sealed class ModelRunner : IStepRunner
         }
 
         Tensor gathered = _gathered.SliceRows(0, rows.Length);
-        _backend.GatherRows(gathered, hidden, _tensors.UploadRows(rows));
+        _backend.GatherRows(gathered, hidden, deviceRows);
         return gathered;
     }
 
-    /// <summary>A prompt of zeros in the scratch block.</summary>
-    private void RunScratch(int tokenCount)
+    /// <summary>Prompts of zeros in the scratch block, as far as the logits of some rows.</summary>
+    private void RunScratch(int sequenceCount, int length)
     {
-        Span<int> iota = stackalloc int[tokenCount];
-        Span<int> zeros = stackalloc int[tokenCount];
-        Span<int> slots = stackalloc int[tokenCount];
-        zeros.Clear();
-        for (int i = 0; i < tokenCount; i++)
-        {
-            iota[i] = i;
-            slots[i] = (_scratchBlock * _blockSize) + i;
-        }
-
-        (Tensor tokenIds, AttentionPlan plan) = _tensors.Upload(zeros, iota, slots, _scratchBlock);
-        Tensor hidden = _model.Forward(new BatchInputs(tokenIds, plan, _kvLayers));
-        _model.ComputeLogits(hidden.SliceRows(tokenCount - 1, 1), _logits.SliceRows(0, 1));
+        LaunchedStep step = _steps[_launchCount % _steps.Length];
+        step.Staging.Reset();
+        (Tensor tokenIds, AttentionPlan plan) = _tensors.UploadScratch(sequenceCount, length, step.Staging);
+        Tensor hidden = Forward(tokenIds, plan);
+        int rows = Math.Min(_logits.Rows, sequenceCount);
+        _model.ComputeLogits(hidden.SliceRows(hidden.Rows - rows, rows), _logits.SliceRows(0, rows));
         _backend.Synchronize();
     }
 
     private void SampleScratch(SamplingParams sampling)
     {
+        LaunchedStep step = _steps[_launchCount % _steps.Length];
+        step.Staging.Reset();
         _sampler.AddSequence(0, sampling, 0, [0], []);
-        _sampler.Sample(_logits.SliceRows(0, 1), [0], _tensors.LastSampled, _sampled);
+        _sampler.Begin([0], step.Sampled);
+        _sampler.Sample(_logits.SliceRows(0, 1), [0], 0, _tensors.LastSampled, step.Sampled, step.Staging);
+        _backend.Synchronize();
         _sampler.RemoveSequence(0);
     }
 

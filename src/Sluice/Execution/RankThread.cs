@@ -3,31 +3,43 @@ using System.Diagnostics;
 namespace Sluice.Execution;
 
 /// <summary>
-/// The thread that owns the device: the backend, the model, the cache and the sampler are touched by nobody else. Runs
-/// steps in the order in which they were handed over, so a block that a later step reuses is never read by an earlier one.
-/// Parks when it has nothing to do.
+/// The thread that owns the device: the backend, the model, the cache and the sampler are touched by nobody else. Launches
+/// steps in the order in which they were handed over, so a block that a later step reuses is never read by an earlier one. A step is
+/// launched as soon as it comes, even while another runs; a second thread waits for the device and reads the results, unless
+/// they are there when the launch returns. Steps are done in order. Parks when it has nothing to do.
 /// </summary>
 internal sealed class RankThread : IDisposable
 {
+    // A device that hangs must not keep the process from ending.
+    private static readonly TimeSpan DisposeTimeout = TimeSpan.FromSeconds(10);
+
     private readonly IStepRunner _runner;
     private readonly Action _progressed;
     private readonly Action _forwarded;
-    private readonly Thread _thread;
+    private readonly Thread _rank;
+    private readonly Thread _results;
     private readonly object _gate = new();
     private readonly Queue<EngineStep> _queued = new(2);
+    private readonly Queue<EngineStep> _launched = new(2);
     private readonly Queue<EngineStep> _done = new(2);
-    private EngineStep? _running;
+    private EngineStep? _launching;
+    private int _unfinishedCount; // launched and not done
+    private bool _isProbeWanted;
+    private bool _survived;
     private bool _stopping;
+    private bool _rankEnded;
 
     /// <param name="runner">Owned from now on.</param>
-    /// <param name="progressed">Called on the rank thread when a step is forwarded and when it is done; must not block.</param>
+    /// <param name="progressed">Called when it is time to plan the next step and when one is done, on either thread; must not block.</param>
     public RankThread(IStepRunner runner, Action progressed)
     {
         _runner = runner;
         _progressed = progressed;
         _forwarded = OnForwarded;
-        _thread = new Thread(Run) { IsBackground = true, Name = "sluice rank 0" };
-        _thread.Start();
+        _rank = new Thread(RunRank) { IsBackground = true, Name = "sluice rank 0" };
+        _results = new Thread(RunResults) { IsBackground = true, Name = "sluice results 0" };
+        _rank.Start();
+        _results.Start();
     }
 
     /// <summary>Hands a step over.</summary>
@@ -36,7 +48,7 @@ internal sealed class RankThread : IDisposable
         lock (_gate)
         {
             _queued.Enqueue(step);
-            Monitor.Pulse(_gate);
+            Monitor.PulseAll(_gate);
         }
     }
 
@@ -49,68 +61,208 @@ internal sealed class RankThread : IDisposable
         }
     }
 
-    /// <summary>Waits for the step that runs, drops the queued ones and disposes the runner.</summary>
+    /// <summary>
+    /// Waits for the steps that run, drops the queued ones and disposes the runner. A device that hangs is left behind after a while.
+    /// </summary>
     public void Dispose()
     {
         lock (_gate)
         {
             _stopping = true;
-            Monitor.Pulse(_gate);
+            Monitor.PulseAll(_gate);
         }
 
-        _thread.Join();
+        _rank.Join(DisposeTimeout);
     }
 
-    private void Run()
+    private void RunRank()
     {
-        while (Next() is EngineStep step)
+        while (NextQueued() is EngineStep step)
         {
-            Execute(step);
+            Launch(step);
+        }
+
+        AwaitFinished();
+        lock (_gate)
+        {
+            _rankEnded = true;
+            Monitor.PulseAll(_gate);
+        }
+
+        _results.Join();
+        try
+        {
+            _runner.Dispose();
+        }
+        catch (Exception)
+        {
+            // A broken device may refuse even that; its memory ends with the process.
+        }
+    }
+
+    private void RunResults()
+    {
+        while (NextLaunched() is EngineStep step)
+        {
+            Finish(step, isRankThread: false);
+        }
+    }
+
+    private EngineStep? NextQueued()
+    {
+        while (true)
+        {
             lock (_gate)
             {
-                _done.Enqueue(step);
+                while (_queued.Count == 0 && !_stopping && !_isProbeWanted)
+                {
+                    Monitor.Wait(_gate);
+                }
+
+                if (!_isProbeWanted)
+                {
+                    return _stopping ? null : _queued.Dequeue();
+                }
             }
 
-            _progressed();
+            AnswerProbe();
         }
-
-        _runner.Dispose();
     }
 
-    private EngineStep? Next()
+    private EngineStep? NextLaunched()
     {
         lock (_gate)
         {
-            while (_queued.Count == 0 && !_stopping)
+            while (_launched.Count == 0 && !_rankEnded)
             {
                 Monitor.Wait(_gate);
             }
 
-            return _stopping ? null : _queued.Dequeue();
+            return _launched.TryDequeue(out EngineStep? step) ? step : null;
         }
     }
 
-    private void Execute(EngineStep step)
+    private void Launch(EngineStep step)
     {
-        long start = Stopwatch.GetTimestamp();
+        step.LaunchedAt = Stopwatch.GetTimestamp();
         step.Result.Clear(step.Plan.SequenceCount);
-        _running = step;
+        _launching = step;
+        bool isDone;
         try
         {
-            _runner.Run(step.Plan, step.Result, _forwarded);
+            isDone = _runner.Launch(step.Plan, step.Result, _forwarded);
+        }
+        catch (Exception fault)
+        {
+            AwaitFinished();
+            step.Result.Fault = fault;
+            step.Result.IsBackendBroken = !Survives();
+            lock (_gate)
+            {
+                _unfinishedCount++;
+            }
+
+            Complete(step);
+            return;
+        }
+
+        lock (_gate)
+        {
+            isDone &= _unfinishedCount == 0;
+            _unfinishedCount++;
+            if (!isDone)
+            {
+                _launched.Enqueue(step);
+                Monitor.PulseAll(_gate);
+            }
+        }
+
+        if (isDone)
+        {
+            Finish(step, isRankThread: true);
+        }
+    }
+
+    private void Finish(EngineStep step, bool isRankThread)
+    {
+        try
+        {
+            _runner.Finish(step.Plan, step.Result);
         }
         catch (Exception fault)
         {
             step.Result.Fault = fault;
-            step.Result.IsBackendBroken = !Survives();
+            step.Result.IsBackendBroken = isRankThread ? !Survives() : !AskRank();
         }
 
-        step.Result.Elapsed = Stopwatch.GetElapsedTime(start);
+        Complete(step);
+    }
+
+    private void Complete(EngineStep step)
+    {
+        step.FinishedAt = Stopwatch.GetTimestamp();
+        lock (_gate)
+        {
+            _unfinishedCount--;
+            _done.Enqueue(step);
+            Monitor.PulseAll(_gate);
+        }
+
+        _progressed();
+    }
+
+    /// <summary>Rank thread: waits until no step is launched. The thread that finishes them may ask for a probe meanwhile.</summary>
+    private void AwaitFinished()
+    {
+        while (true)
+        {
+            lock (_gate)
+            {
+                while (_unfinishedCount > 0 && !_isProbeWanted)
+                {
+                    Monitor.Wait(_gate);
+                }
+
+                if (!_isProbeWanted)
+                {
+                    return;
+                }
+            }
+
+            AnswerProbe();
+        }
+    }
+
+    private void AnswerProbe()
+    {
+        bool survived = Survives();
+        lock (_gate)
+        {
+            _survived = survived;
+            _isProbeWanted = false;
+            Monitor.PulseAll(_gate);
+        }
+    }
+
+    /// <summary>Results thread: lets the rank thread, which alone may use the device, find out whether it survived.</summary>
+    private bool AskRank()
+    {
+        lock (_gate)
+        {
+            _isProbeWanted = true;
+            Monitor.PulseAll(_gate);
+            while (_isProbeWanted)
+            {
+                Monitor.Wait(_gate);
+            }
+
+            return _survived;
+        }
     }
 
     private void OnForwarded()
     {
-        _running!.IsForwarded = true;
+        _launching!.IsForwarded = true;
         _progressed();
     }
 

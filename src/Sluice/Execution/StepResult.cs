@@ -20,7 +20,7 @@ internal sealed class StepResult(int maxSequences)
     /// <summary>The backend did not survive the fault: no step can follow.</summary>
     public bool IsBackendBroken { get; set; }
 
-    /// <summary>Time that the step took on the rank thread.</summary>
+    /// <summary>Time that the step took, without the time that it was queued behind another.</summary>
     public TimeSpan Elapsed { get; set; }
 
     public void Clear(int itemCount)

@@ -16,6 +16,17 @@ internal sealed class DeviceRows<T>(IBackend backend, int words)
 
     public int Count { get; private set; }
 
+    /// <summary>Takes memory for so many rows at once.</summary>
+    public void Reserve(int count)
+    {
+        if (count > _items.Length)
+        {
+            Array.Resize(ref _items, count);
+        }
+
+        EnsureTensor(count);
+    }
+
     public void Clear() => Count = 0;
 
     public void Add(in T item)
@@ -29,14 +40,22 @@ internal sealed class DeviceRows<T>(IBackend backend, int words)
     }
 
     /// <summary>The items on the device: int32 [count, words].</summary>
-    public Tensor Upload()
+    public Tensor Upload(UploadStaging staging)
     {
         if (Count == 0)
         {
             return _tensor with { Rows = 0 };
         }
 
-        if (Count > _tensor.Rows)
+        EnsureTensor(Count);
+        Tensor filled = _tensor.SliceRows(0, Count);
+        staging.Upload(filled, (ReadOnlySpan<int>)MemoryMarshal.Cast<T, int>(_items.AsSpan(0, Count)));
+        return filled;
+    }
+
+    private void EnsureTensor(int count)
+    {
+        if (count > _tensor.Rows)
         {
             if (_tensor.Rows > 0)
             {
@@ -45,9 +64,5 @@ internal sealed class DeviceRows<T>(IBackend backend, int words)
 
             _tensor = backend.Allocate(_items.Length, words, DType.Int32);
         }
-
-        Tensor filled = _tensor.SliceRows(0, Count);
-        backend.Upload(filled, (ReadOnlySpan<int>)MemoryMarshal.Cast<T, int>(_items.AsSpan(0, Count)));
-        return filled;
     }
 }

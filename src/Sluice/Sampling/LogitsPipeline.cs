@@ -10,6 +10,9 @@ namespace Sluice.Sampling;
 /// </summary>
 internal sealed class LogitsPipeline(IBackend backend, int vocabularySize, int maxSlots, IReadOnlyList<int> eosTokenIds)
 {
+    // Enough for 32 sequences with as many biases as a request may have; more make it grow.
+    private const int ReservedEdits = 1 << 14;
+
     private readonly int[] _scratch = new int[vocabularySize];
     private readonly DeviceRows<LogitRow> _rows = new(backend, LogitRow.Words);
     private readonly DeviceRows<LogitEdit> _edits = new(backend, LogitEdit.Words);
@@ -17,6 +20,19 @@ internal sealed class LogitsPipeline(IBackend backend, int vocabularySize, int m
 
     /// <summary>Token counts by slot; empty until a sequence with penalties comes.</summary>
     public Tensor Counts { get; private set; }
+
+    /// <summary>Takes all memory now that sequences could need: for a device where none is taken later.</summary>
+    public void Reserve()
+    {
+        _masks = backend.Allocate(maxSlots, MaskWords, DType.Int32);
+        Counts = backend.Allocate(maxSlots, vocabularySize, DType.Int32);
+        _rows.Reserve(maxSlots);
+        _edits.Reserve(ReservedEdits);
+    }
+
+    /// <summary>Bytes that <see cref="Reserve"/> takes, but for a few kilobytes.</summary>
+    public static long ReservedBytes(int vocabularySize, int maxSlots) =>
+        (long)maxSlots * sizeof(int) * (vocabularySize + ((vocabularySize + 31) / 32));
 
     private int MaskWords => (vocabularySize + 31) / 32;
 
@@ -48,7 +64,8 @@ internal sealed class LogitsPipeline(IBackend backend, int vocabularySize, int m
     /// <param name="logits">[rows, vocabulary].</param>
     /// <param name="slots">The slot of each row.</param>
     /// <param name="sequences">The sequences by slot.</param>
-    public void Apply(Tensor logits, ReadOnlySpan<int> slots, ReadOnlySpan<SequenceSampling> sequences)
+    /// <param name="staging">Of the step.</param>
+    public void Apply(Tensor logits, ReadOnlySpan<int> slots, ReadOnlySpan<SequenceSampling> sequences, UploadStaging staging)
     {
         _rows.Clear();
         _edits.Clear();
@@ -68,7 +85,7 @@ internal sealed class LogitsPipeline(IBackend backend, int vocabularySize, int m
                 sampling.PresencePenalty));
         }
 
-        backend.AdjustLogits(logits, _rows.Upload(), _masks, _edits.Upload(), Counts);
+        backend.AdjustLogits(logits, _rows.Upload(staging), _masks, _edits.Upload(staging), Counts);
     }
 
     private void AddEdits(SequenceSampling sequence)

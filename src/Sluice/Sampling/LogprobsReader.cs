@@ -3,7 +3,7 @@ using Sluice.Requests;
 
 namespace Sluice.Sampling;
 
-/// <summary>Computes logprobs on the device and makes the records that a reader gets; these are all it allocates in steady state.</summary>
+/// <summary>Computes logprobs of prompt tokens on the device, waits for them, and makes the records that a reader gets.</summary>
 internal sealed class LogprobsReader(IBackend backend)
 {
     private Tensor _ids;
@@ -33,10 +33,16 @@ internal sealed class LogprobsReader(IBackend backend)
     }
 
     /// <summary>The record of one row; none when its logits were not finite.</summary>
-    public PositionLogprobs? Position(int row, int topCount)
+    public PositionLogprobs? Position(int row, int topCount) => Record(
+        _hostIds.AsSpan(row * _columns, _columns), _hostLogprobs.AsSpan(row * _columns, _columns), _hostRanks[row], topCount);
+
+    /// <summary>The record of a row of <see cref="IBackend.TopLogprobs"/>; none when its logits were not finite.</summary>
+    /// <param name="ids">The token of the row, then the most likely ones.</param>
+    /// <param name="logprobs">Theirs.</param>
+    /// <param name="rank">Rank of the token of the row.</param>
+    /// <param name="topCount">Most likely tokens wanted; at most as many as there are.</param>
+    public static PositionLogprobs? Record(ReadOnlySpan<int> ids, ReadOnlySpan<float> logprobs, int rank, int topCount)
     {
-        ReadOnlySpan<int> ids = _hostIds.AsSpan(row * _columns, _columns);
-        ReadOnlySpan<float> logprobs = _hostLogprobs.AsSpan(row * _columns, _columns);
         if (float.IsNaN(logprobs[0]))
         {
             return null;
@@ -48,7 +54,7 @@ internal sealed class LogprobsReader(IBackend backend)
             top[i] = new TokenLogprob(ids[i + 1], logprobs[i + 1], i + 1);
         }
 
-        return new PositionLogprobs(new TokenLogprob(ids[0], logprobs[0], _hostRanks[row]), top);
+        return new PositionLogprobs(new TokenLogprob(ids[0], logprobs[0], rank), top);
     }
 
     private void Ensure(int rows, int elements)

@@ -12,8 +12,8 @@ namespace Sluice.Sampling;
 /// </summary>
 internal sealed class Sampler
 {
-    private const string NotFinite = "The model computed logits that are not finite numbers for this request.";
-    private const string NothingPossible = "No token is left to choose from: the request's own masks forbid every one.";
+    // What vLLM allows a request by default; more make the memory grow.
+    private const int ReservedTopLogprobs = 20;
 
     // Prompt positions whose logprobs are computed at once, so that asking for the whole vocabulary needs little memory.
     private const int MaxScoredElements = 1 << 22;
@@ -25,9 +25,12 @@ internal sealed class Sampler
     private readonly LogprobsReader _logprobs;
     private readonly DeviceRows<SamplingRow> _rows;
     private readonly DeviceRows<int> _rawIndexes;
-    private readonly List<int> _rawRows = [];
-    private Tensor _tokenIds;
-    private Tensor _rawLogits;
+    private Tensor _tokenIds; // int32 [1, rows]
+    private Tensor _rawTokenIds; // int32 [1, raw rows]
+    private Tensor _rawLogits; // float32 [raw rows, vocabulary]
+    private Tensor _topIds; // int32, room for [raw rows, columns]
+    private Tensor _topLogprobs; // float32, room for [raw rows, columns]
+    private Tensor _ranks; // int32 [1, raw rows]
 
     /// <param name="backend">Where logits are.</param>
     /// <param name="vocabularySize">Columns of the logits.</param>
@@ -49,6 +52,31 @@ internal sealed class Sampler
         _rawIndexes = new DeviceRows<int>(backend, 1);
     }
 
+    /// <summary>Bytes that <see cref="Reserve"/> takes, but for less than a megabyte.</summary>
+    /// <param name="vocabularySize">Columns of the logits.</param>
+    /// <param name="maxSlots">Sequences at a time.</param>
+    /// <param name="logitRows">Most rows of logits at a time.</param>
+    public static long ReservedBytes(int vocabularySize, int maxSlots, int logitRows) =>
+        LogitsPipeline.ReservedBytes(vocabularySize, maxSlots) + ((long)logitRows * vocabularySize * sizeof(float));
+
+    /// <summary>
+    /// Takes all memory now that requests could need, for a device where none is taken later. Only more than
+    /// <see cref="ReservedTopLogprobs"/> logprobs a token, or very many biases, still make it grow.
+    /// </summary>
+    /// <param name="logitRows">Most rows of logits at a time.</param>
+    public void Reserve(int logitRows)
+    {
+        _pipeline.Reserve();
+        _rows.Reserve(logitRows);
+        _rawIndexes.Reserve(logitRows);
+        Ensure(ref _tokenIds, 1, logitRows, DType.Int32);
+        EnsureRaw(logitRows, 1 + ReservedTopLogprobs);
+        Ensure(ref _rawLogits, logitRows, _vocabularySize, DType.Float32);
+    }
+
+    /// <summary>Host memory for what steps sample; each step in flight needs its own.</summary>
+    public SampledTokens CreateResult() => new(_backend, _sequences.Length, 1 + ReservedTopLogprobs);
+
     /// <summary>A sequence takes a free slot.</summary>
     /// <param name="slot">0 to the number of slots - 1.</param>
     /// <param name="sampling">Valid parameters.</param>
@@ -66,48 +94,88 @@ internal sealed class Sampler
     /// <summary>The slot becomes free.</summary>
     public void RemoveSequence(int slot) => _sequences[slot].Stop();
 
-    /// <summary>Chooses the next token of each row's sequence.</summary>
-    /// <param name="logits">float32 [rows, vocabulary]; overwritten.</param>
-    /// <param name="slots">The slot of each row, each at most once.</param>
-    /// <param name="lastSampled">int32 [1, slots] on the device: a row's token goes to its slot.</param>
-    /// <param name="result">Filled row by row.</param>
-    public void Sample(Tensor logits, ReadOnlySpan<int> slots, Tensor lastSampled, SampledTokens result)
+    /// <summary>Prepares the result of a step.</summary>
+    /// <param name="slots">The slot of each row that the step samples, each at most once.</param>
+    /// <param name="result">Empty from now on; what the device copied to it before was read.</param>
+    public void Begin(ReadOnlySpan<int> slots, SampledTokens result)
     {
-        result.Reset(slots.Length);
+        int logprobRows = 0;
+        int topCount = 0;
+        foreach (int slot in slots)
+        {
+            if (_sequences[slot].Params?.Logprobs is int wanted)
+            {
+                logprobRows++;
+                topCount = Math.Max(topCount, TopCount(wanted));
+            }
+        }
+
+        result.Reset(slots.Length, logprobRows, 1 + topCount);
+    }
+
+    /// <summary>
+    /// Enqueues the choice of the next token of some rows' sequences, and the copies of what came of it to the host. Waits for
+    /// nothing: the state of the sequences moves on at once, by what is known without the ids.
+    /// </summary>
+    /// <param name="logits">float32 [rows, vocabulary]; overwritten.</param>
+    /// <param name="slots">The slot of each row, a part of those of <see cref="Begin"/>.</param>
+    /// <param name="firstRow">Row of the step that the first of these is; parts come in rising order.</param>
+    /// <param name="lastSampled">int32 [1, slots] on the device: a row's token goes to its slot.</param>
+    /// <param name="result">Of <see cref="Begin"/>.</param>
+    /// <param name="staging">Of the step.</param>
+    public void Sample(
+        Tensor logits, ReadOnlySpan<int> slots, int firstRow, Tensor lastSampled, SampledTokens result, UploadStaging staging)
+    {
         if (slots.IsEmpty)
         {
             return;
         }
 
-        int topCount = SaveRawLogits(logits, slots);
+        bool adjusts = false;
         foreach (int slot in slots)
         {
-            if (_sequences[slot].AdjustsLogits)
-            {
-                _pipeline.Apply(logits, slots, _sequences);
-                break;
-            }
+            adjusts |= _sequences[slot].AdjustsLogits;
+        }
+
+        Tensor raw = RawLogits(logits, slots, firstRow, keep: adjusts, result, staging, out Tensor indexes, out int firstRaw);
+        if (adjusts)
+        {
+            _pipeline.Apply(logits, slots, _sequences, staging);
         }
 
         Ensure(ref _tokenIds, 1, slots.Length, DType.Int32);
         Tensor tokenIds = _tokenIds.SliceColumns(0, slots.Length);
-        _backend.SampleTokens(tokenIds, logits, UploadRows(slots), lastSampled, _pipeline.Counts);
-        _backend.Download(tokenIds, result.TokenIds.AsSpan(0, slots.Length));
-        for (int row = 0; row < slots.Length; row++)
+        _backend.SampleTokens(tokenIds, logits, UploadRows(slots, staging), lastSampled, _pipeline.Counts);
+        result.DownloadIds(tokenIds, firstRow);
+        if (raw.Rows > 0)
         {
-            int token = result.TokenIds[row];
-            if (token >= 0)
-            {
-                _sequences[slots[row]].Append(token);
-            }
-            else
-            {
-                result.TokenIds[row] = 0;
-                result.Errors[row] = token == SamplingRow.NotFinite ? NotFinite : NothingPossible;
-            }
+            ComputeLogprobs(raw, tokenIds, indexes, firstRaw, result);
         }
 
-        ReadLogprobs(slots, topCount, result);
+        for (int row = 0; row < slots.Length; row++)
+        {
+            SequenceSampling sequence = _sequences[slots[row]];
+            sequence.Advance();
+            if (sequence.KeepsOutput)
+            {
+                result.AddOutputRow(firstRow + row, slots[row]);
+            }
+        }
+    }
+
+    /// <summary>
+    /// Tells sequences the ids that a step sampled, where these decide what may follow. To be called before the next step changes
+    /// or samples anything, if <see cref="SampledTokens.OutputRows"/> has any.
+    /// </summary>
+    /// <param name="result">What the device has copied completely.</param>
+    public void NoteOutputs(SampledTokens result)
+    {
+        foreach ((int row, int slot) in result.OutputRows)
+        {
+            _sequences[slot].Note(result.TokenId(row));
+        }
+
+        result.ClearOutputRows();
     }
 
     /// <summary>Logprobs of prompt tokens.</summary>
@@ -133,7 +201,7 @@ internal sealed class Sampler
         }
     }
 
-    private Tensor UploadRows(ReadOnlySpan<int> slots)
+    private Tensor UploadRows(ReadOnlySpan<int> slots, UploadStaging staging)
     {
         _rows.Clear();
         foreach (int slot in slots)
@@ -152,64 +220,78 @@ internal sealed class Sampler
                 sequence.HasPenalties ? slot : -1));
         }
 
-        return _rows.Upload();
+        return _rows.Upload(staging);
     }
 
-    /// <summary>Copies the rows whose requests want logprobs before anything changes them.</summary>
-    /// <returns>Most top logprobs that a row wants.</returns>
-    private int SaveRawLogits(Tensor logits, ReadOnlySpan<int> slots)
+    /// <summary>The rows whose requests want logprobs, as the model gave them: copied unless all are wanted and nothing changes them.</summary>
+    /// <param name="logits">[rows, vocabulary].</param>
+    /// <param name="slots">The slot of each row.</param>
+    /// <param name="firstRow">Row of the step that the first of these is.</param>
+    /// <param name="keep">The logits will be changed.</param>
+    /// <param name="result">Told which rows these are.</param>
+    /// <param name="staging">Of the step.</param>
+    /// <param name="indexes">int32 [1, raw rows]: their rows in the logits; empty when they are not copied.</param>
+    /// <param name="firstRaw">Logprob row of the step that the first of these is.</param>
+    private Tensor RawLogits(
+        Tensor logits, ReadOnlySpan<int> slots, int firstRow, bool keep, SampledTokens result, UploadStaging staging, out Tensor indexes,
+        out int firstRaw)
     {
-        _rawRows.Clear();
+        firstRaw = result.LogprobRowsTaken;
         _rawIndexes.Clear();
-        int topCount = 0;
         for (int row = 0; row < slots.Length; row++)
         {
             if (_sequences[slots[row]].Params!.Logprobs is int wanted)
             {
-                _rawRows.Add(row);
                 _rawIndexes.Add(row);
-                topCount = Math.Max(topCount, TopCount(wanted));
+                result.AddLogprobs(firstRow + row, TopCount(wanted));
             }
         }
 
-        if (_rawRows.Count > 0)
+        indexes = default;
+        int count = _rawIndexes.Count;
+        if (count == 0 || (count == slots.Length && !keep))
         {
-            Ensure(ref _rawLogits, _rawRows.Count, _vocabularySize, DType.Float32);
-            Tensor indexes = _rawIndexes.Upload();
-            _backend.GatherRows(
-                _rawLogits.SliceRows(0, _rawRows.Count), logits, indexes with { Rows = 1, Columns = indexes.Rows, RowStride = indexes.Rows });
+            return logits.SliceRows(0, count);
         }
 
-        return topCount;
+        Tensor column = _rawIndexes.Upload(staging);
+        indexes = column with { Rows = 1, Columns = count, RowStride = count };
+        Ensure(ref _rawLogits, count, _vocabularySize, DType.Float32);
+        Tensor raw = _rawLogits.SliceRows(0, count);
+        _backend.GatherRows(raw, logits, indexes);
+        return raw;
     }
 
-    private void ReadLogprobs(ReadOnlySpan<int> slots, int topCount, SampledTokens result)
+    private void ComputeLogprobs(Tensor raw, Tensor tokenIds, Tensor indexes, int firstRaw, SampledTokens result)
     {
-        if (_rawRows.Count == 0)
+        int columns = result.Columns;
+        EnsureRaw(raw.Rows, columns);
+        if (indexes.Columns > 0)
         {
-            return;
+            Tensor gathered = _rawTokenIds.SliceColumns(0, raw.Rows);
+            _backend.GatherRows(
+                gathered with { Rows = raw.Rows, Columns = 1, RowStride = 1 },
+                tokenIds with { Rows = tokenIds.Columns, Columns = 1, RowStride = 1 },
+                indexes);
+            tokenIds = gathered;
         }
 
-        _rawIndexes.Clear();
-        foreach (int row in _rawRows)
-        {
-            _rawIndexes.Add(result.TokenIds[row]);
-        }
-
-        Tensor tokenIds = _rawIndexes.Upload();
-        tokenIds = tokenIds with { Rows = 1, Columns = tokenIds.Rows, RowStride = tokenIds.Rows };
-        _logprobs.Read(_rawLogits.SliceRows(0, _rawRows.Count), tokenIds, topCount);
-        for (int i = 0; i < _rawRows.Count; i++)
-        {
-            int row = _rawRows[i];
-            if (result.Errors[row] is null)
-            {
-                result.Logprobs[row] = _logprobs.Position(i, TopCount(_sequences[slots[row]].Params!.Logprobs!.Value));
-            }
-        }
+        Tensor ids = new(_topIds.Address, DType.Int32, raw.Rows, columns);
+        Tensor logprobs = new(_topLogprobs.Address, DType.Float32, raw.Rows, columns);
+        Tensor ranks = _ranks.SliceColumns(0, raw.Rows);
+        _backend.TopLogprobs(ids, logprobs, ranks, raw, tokenIds);
+        result.DownloadLogprobs(ids, logprobs, ranks, firstRaw);
     }
 
     private int TopCount(int wanted) => wanted < 0 ? _vocabularySize : wanted;
+
+    private void EnsureRaw(int rows, int columns)
+    {
+        Ensure(ref _rawTokenIds, 1, rows, DType.Int32);
+        Ensure(ref _ranks, 1, rows, DType.Int32);
+        Ensure(ref _topIds, 1, rows * columns, DType.Int32);
+        Ensure(ref _topLogprobs, 1, rows * columns, DType.Float32);
+    }
 
     /// <summary>A tensor with at least so much room; grows by doubling and never shrinks.</summary>
     private void Ensure(ref Tensor tensor, int rows, int columns, DType type)

@@ -7,16 +7,17 @@ internal sealed class SequenceSampling
 {
     private static readonly Dictionary<int, float> NoBias = [];
     private int[] _output = [];
+    private int _notedCount;
 
     public SamplingParams? Params { get; private set; }
 
     public long Seed { get; private set; }
 
-    /// <summary>Tokens generated so far; the counter of the next random number.</summary>
+    /// <summary>Tokens generated so far, those of steps in flight included; the counter of the next random number.</summary>
     public int OutputCount { get; private set; }
 
-    /// <summary>The tokens generated so far, kept only for bad words of several tokens.</summary>
-    public ReadOnlySpan<int> Output => _output.AsSpan(0, KeepsOutput ? OutputCount : 0);
+    /// <summary>The tokens whose ids are known, kept only for bad words of several tokens.</summary>
+    public ReadOnlySpan<int> Output => _output.AsSpan(0, _notedCount);
 
     /// <summary>logit_bias, clamped.</summary>
     public List<(int TokenId, float Bias)> Biases { get; } = [];
@@ -54,22 +55,23 @@ internal sealed class SequenceSampling
             KeepsOutput |= word.Length > 1;
         }
 
+        _notedCount = 0;
         if (KeepsOutput)
         {
             EnsureOutput(outputIds.Length);
             outputIds.CopyTo(_output);
+            _notedCount = outputIds.Length;
         }
     }
 
-    public void Append(int tokenId)
-    {
-        if (KeepsOutput)
-        {
-            EnsureOutput(OutputCount + 1);
-            _output[OutputCount] = tokenId;
-        }
+    /// <summary>A token is on its way.</summary>
+    public void Advance() => OutputCount++;
 
-        OutputCount++;
+    /// <summary>The id of the oldest token on its way is known: <see cref="KeepsOutput"/> only.</summary>
+    public void Note(int tokenId)
+    {
+        EnsureOutput(_notedCount + 1);
+        _output[_notedCount++] = tokenId;
     }
 
     public void Stop() => Params = null;

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using Sluice.Execution;
 using Sluice.KvCache;
 using Sluice.Requests;
@@ -29,6 +30,7 @@ internal sealed class EngineLoop : IDisposable
     private readonly Thread _thread;
     private readonly int _pipelineDepth;
     private EngineStep? _newestStep;
+    private long _lastFinished;
     private int _stepsInFlight;
     private long _lastSweep;
     private volatile bool _stopping;
@@ -233,6 +235,8 @@ internal sealed class EngineLoop : IDisposable
     private void Complete(EngineStep step, long now)
     {
         _stepsInFlight--;
+        step.Result.Elapsed = Stopwatch.GetElapsedTime(Math.Max(step.LaunchedAt, _lastFinished), step.FinishedAt);
+        _lastFinished = step.FinishedAt;
         _heartbeat.OnDone(step.Plan.TokenCount, step.Result.Elapsed);
         _metrics.OnStep(step.Plan.TokenCount);
         _scheduler.Swapper.OnStepDone(step.Plan, failed: step.Result.Fault is not null);

@@ -36,7 +36,8 @@ internal sealed class EchoRunner(int blockCount, int blockSize, int maxSequences
     /// <summary>Blocks copied back.</summary>
     public long MovedInCount { get; private set; }
 
-    public void Run(BatchPlan plan, StepResult result, Action forwarded)
+    /// <summary>Computes at once what a device would compute later.</summary>
+    public bool Launch(BatchPlan plan, StepResult result, Action forwarded)
     {
         // At once, so that the loop plans on while this step runs.
         forwarded();
@@ -73,6 +74,12 @@ internal sealed class EchoRunner(int blockCount, int blockSize, int maxSequences
                 score.Result.Span[i] = new PositionLogprobs(new TokenLogprob(score.Targets.Span[i], -position, 1), []);
             }
         }
+
+        return true;
+    }
+
+    public void Finish(BatchPlan plan, StepResult result)
+    {
     }
 
     public void Probe()

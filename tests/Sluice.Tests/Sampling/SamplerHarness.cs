@@ -13,25 +13,28 @@ internal sealed class SamplerHarness : IDisposable
     private readonly CpuBackend _backend = new(1);
     private readonly int _vocabulary;
     private readonly Tensor _lastSampled;
+    private readonly UploadStaging _staging;
 
     public SamplerHarness(int vocabulary, int slots = 8)
     {
         _vocabulary = vocabulary;
         Sampler = new Sampler(_backend, vocabulary, slots, [Eos]);
         _lastSampled = _backend.Allocate(1, slots, DType.Int32);
+        _staging = new UploadStaging(_backend, 1 << 16);
+        Result = Sampler.CreateResult();
     }
 
     public Sampler Sampler { get; }
 
-    public SampledTokens Result { get; } = new();
+    public SampledTokens Result { get; }
 
     /// <summary>Samples one row for each slot and returns the tokens.</summary>
     public int[] Step(ReadOnlySpan<int> slots, params float[][] rows)
     {
         Tensor logits = Upload(rows);
-        Sampler.Sample(logits, slots, _lastSampled, Result);
+        Sample(logits, slots);
         _backend.Free(logits);
-        return Result.TokenIds[..Result.Count];
+        return [.. Enumerable.Range(0, Result.Count).Select(Result.TokenId)];
     }
 
     /// <summary>Adds a sequence, samples once for each row in a batch of its own, and removes it.</summary>
@@ -65,7 +68,7 @@ internal sealed class SamplerHarness : IDisposable
             }
 
             _backend.Upload<float>(logits, row);
-            Sampler.Sample(logits, [0], _lastSampled, Result);
+            Sample(logits, [0]);
         }
 
         return GC.GetAllocatedBytesForCurrentThread() - before;
@@ -78,7 +81,20 @@ internal sealed class SamplerHarness : IDisposable
         return ids;
     }
 
-    public void Dispose() => _backend.Dispose();
+    public void Dispose()
+    {
+        Result.Dispose();
+        _staging.Dispose();
+        _backend.Dispose();
+    }
+
+    private void Sample(Tensor logits, ReadOnlySpan<int> slots)
+    {
+        _staging.Reset();
+        Sampler.NoteOutputs(Result);
+        Sampler.Begin(slots, Result);
+        Sampler.Sample(logits, slots, 0, _lastSampled, Result, _staging);
+    }
 
     private Tensor Upload(float[][] rows)
     {

@@ -132,11 +132,11 @@ public sealed class SamplerTests
         float[] bad = Random(4);
         bad[200] = value;
         int[] tokens = harness.Step([0, 1, 2], Random(1), bad, Random(2));
-        Assert.Equal([false, true, false], harness.Result.Errors.Take(3).Select(error => error is not null));
-        Assert.Null(harness.Result.Logprobs[1]);
+        Assert.Equal([false, true, false], Enumerable.Range(0, 3).Select(row => harness.Result.Error(row) is not null));
+        Assert.Null(harness.Result.Logprobs(1));
         Assert.Equal(harness.Run(sampling, 0, [1], Random(1)), tokens[..1]);
-        Assert.NotNull(harness.Result.Logprobs[0]);
-        Assert.Null(harness.Result.Errors[0]);
+        Assert.NotNull(harness.Result.Logprobs(0));
+        Assert.Null(harness.Result.Error(0));
     }
 
     [Fact]
@@ -144,7 +144,7 @@ public sealed class SamplerTests
     {
         using var harness = new SamplerHarness(Vocabulary);
         harness.Run(Greedy with { AllowedTokenIds = [9], BadWords = [[9]] }, 0, [1], Peak(9));
-        Assert.Contains("No token is left", harness.Result.Errors[0]);
+        Assert.Contains("No token is left", harness.Result.Error(0));
     }
 
     [Fact]
@@ -154,7 +154,7 @@ public sealed class SamplerTests
         SamplingParams sampling = Greedy with { Logprobs = 2, LogitBias = new Dictionary<int, float> { [3] = 100 } };
         float[] row = [3, 2, 1, 0];
         Assert.Equal([3], harness.Run(sampling, 0, [1], row));
-        PositionLogprobs logprobs = harness.Result.Logprobs[0]!;
+        PositionLogprobs logprobs = harness.Result.Logprobs(0)!;
         double sum = Math.Log(row.Sum(logit => Math.Exp(logit)));
         AssertLogprob(3, -sum, 4, logprobs.Chosen);
         Assert.Equal(2, logprobs.Top.Count);
@@ -173,9 +173,9 @@ public sealed class SamplerTests
         }
 
         harness.Step([3, 0, 2, 1], Random(1), Random(2), Random(3), Random(4));
-        Assert.Equal([Vocabulary, null, 3, 0], harness.Result.Logprobs.Take(4).Select(logprobs => logprobs?.Top.Count));
-        Assert.Equal(1, harness.Result.Logprobs[2]!.Chosen.Rank);
-        Assert.Equal(harness.Result.TokenIds[2], harness.Result.Logprobs[2]!.Top[0].TokenId);
+        Assert.Equal([Vocabulary, null, 3, 0], Enumerable.Range(0, 4).Select(row => harness.Result.Logprobs(row)?.Top.Count));
+        Assert.Equal(1, harness.Result.Logprobs(2)!.Chosen.Rank);
+        Assert.Equal(harness.Result.TokenId(2), harness.Result.Logprobs(2)!.Top[0].TokenId);
     }
 
     [Fact]
