@@ -29,7 +29,10 @@ public interface IBackend : IDisposable
     /// <summary>Gives memory of <see cref="Allocate"/> back before the backend is disposed.</summary>
     void Free(Tensor tensor);
 
-    /// <summary>Memory for a weight matrix that <see cref="UploadRows"/> fills. Storage: float32, float16 or bfloat16.</summary>
+    /// <summary>
+    /// Memory for a weight matrix that <see cref="UploadRows"/> fills. Storage: float32, float16 or bfloat16; a GPU stores its
+    /// <see cref="ActivationType"/> whatever is asked for.
+    /// </summary>
     Weight AllocateWeight(int rows, int columns, DType type);
 
     /// <summary>

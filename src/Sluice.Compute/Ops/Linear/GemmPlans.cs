@@ -1,0 +1,129 @@
+using Sluice.Compute.Cuda;
+using Sluice.Compute.Cuda.Interop;
+
+namespace Sluice.Compute.Ops.Linear;
+
+/// <summary>
+/// Matrix products by cuBLASLt, with an algorithm that is chosen once for each <see cref="GemmShape"/> and kept. For the row counts of
+/// decode steps the library's best guesses are timed on the device, with a cold cache as in a model; for more rows its first guess is
+/// taken. Sums of parts are added in a fixed order only, so that equal calls give equal bits.
+/// In batch-invariant mode one algorithm that computes every element in one go over k serves all row counts of a weight's shape.
+/// Used by the thread that owns the backend, which creates and disposes it.
+/// </summary>
+internal sealed unsafe class GemmPlans(CudaContext context) : IDisposable
+{
+    private const long WorkspaceBytes = 64L << 20;
+
+    // cublasLtReductionScheme_t: parts in float32, added by a second kernel. The in-place scheme adds in the order of arrival, and
+    // the output-type scheme rounds the parts.
+    private const uint ReductionInFloat32 = 2;
+    private const uint NoReduction = 0;
+
+    // Row count that the one algorithm of batch-invariant mode is chosen for: between decode and prefill.
+    private const int InvariantRows = 256;
+
+    private const int LargestTimedRows = 512;
+    private const int CandidateCount = 8;
+    private const int TimedRuns = 5;
+
+    private readonly Dictionary<GemmShape, GemmPlan> _plans = [];
+    private nint _handle;
+    private nint _workspace;
+
+    /// <summary>Enqueues output = input * weight^T (+ bias, in the output's type).</summary>
+    public void Run(in GemmCall call, in GemmShape shape)
+    {
+        if (!_plans.TryGetValue(shape, out GemmPlan? plan))
+        {
+            plan = CreatePlan(call, shape);
+        }
+
+        plan.Run(call, plan.Algorithm, _workspace, WorkspaceBytes, context.Stream.Handle);
+    }
+
+    public void Dispose()
+    {
+        foreach (GemmPlan plan in _plans.Values)
+        {
+            plan.Dispose();
+        }
+
+        _plans.Clear();
+        if (_handle != 0)
+        {
+            _ = CublasLt.Api.Destroy(_handle);
+            _handle = 0;
+        }
+    }
+
+    private GemmPlan CreatePlan(in GemmCall call, in GemmShape shape)
+    {
+        if (_handle == 0)
+        {
+            nint handle;
+            CublasLt.Check(CublasLt.Api.Create(&handle), "cublasLtCreate");
+            _handle = handle;
+        }
+
+        if (_workspace == 0)
+        {
+            _workspace = context.Scratch(ScratchKind.Gemm, WorkspaceBytes);
+        }
+
+        GemmPlan plan = new(_handle, shape, context.ActivationType);
+        Span<MatmulHeuristicResult> candidates = stackalloc MatmulHeuristicResult[CandidateCount];
+        bool invariant = shape.BucketRows == 0;
+        GemmCall typical = call with { Rows = invariant ? InvariantRows : shape.BucketRows };
+        int count = plan.FindAlgorithms(typical, invariant ? 0 : WorkspaceBytes, invariant ? NoReduction : ReductionInFloat32, candidates);
+        if (count == 0 && !invariant)
+        {
+            count = plan.FindAlgorithms(typical, WorkspaceBytes, NoReduction, candidates);
+        }
+
+        if (count == 0)
+        {
+            plan.Dispose();
+            throw new NotSupportedException(
+                $"cuBLASLt {CublasLt.Api.Version} has no algorithm for {shape.Outputs} x {shape.Inputs} {context.ActivationType.Name()} to {shape.OutputType.Name()}.");
+        }
+
+        bool timed = !invariant && shape.BucketRows <= LargestTimedRows && count > 1 && !context.IsCapturing;
+        plan.Algorithm = candidates[timed ? Fastest(plan, call, candidates[..count]) : 0].Algorithm;
+        _plans.Add(shape, plan);
+        return plan;
+    }
+
+    /// <summary>Runs the call itself with each candidate: it computes the same thing each time, and its memory is there.</summary>
+    private int Fastest(GemmPlan plan, in GemmCall call, ReadOnlySpan<MatmulHeuristicResult> candidates)
+    {
+        using CudaEvent start = new(context.Device, context.Stream, timing: true);
+        using CudaEvent end = new(context.Device, context.Stream, timing: true);
+        int fastest = 0;
+        float best = float.PositiveInfinity;
+        for (int i = 0; i < candidates.Length; i++)
+        {
+            float milliseconds = float.PositiveInfinity;
+            for (int run = 0; run <= TimedRuns; run++)
+            {
+                // The weights of a model do not stay in the cache from step to step. Clearing also covers the launch's latency.
+                context.Stream.Clear(_workspace, Math.Min(WorkspaceBytes, context.Device.L2Bytes));
+                start.Record();
+                plan.Run(call, candidates[i].Algorithm, _workspace, WorkspaceBytes, context.Stream.Handle);
+                end.Record();
+                end.Wait();
+                if (run > 0)
+                {
+                    milliseconds = Math.Min(milliseconds, end.MillisecondsSince(start));
+                }
+            }
+
+            if (milliseconds < best)
+            {
+                best = milliseconds;
+                fastest = i;
+            }
+        }
+
+        return fastest;
+    }
+}
