@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Sluice.Compute.Ops;
+using Sluice.Compute.Ops.Attention;
 using Sluice.Compute.Ops.Linear;
 
 namespace Sluice.Compute.Cuda;
@@ -227,6 +228,10 @@ public sealed unsafe class CudaBackend : IBackend
     /// <inheritdoc/>
     public void RotateAndWriteKv(
         Tensor queries, Tensor keys, Tensor values, Tensor positions, RotaryTable table, KvLayer layer, Tensor slots) => throw Missing();
+
+    /// <inheritdoc/>
+    public void CopyBlocks(KvLayer shape, Tensor layers, Tensor copies, bool toHost) =>
+        CopyBlocksCuda.Run(_context, shape, layers, copies, toHost);
 
     /// <inheritdoc/>
     public void PagedAttention(Tensor output, Tensor queries, KvLayer layer, AttentionPlan plan, AttentionShape shape) => throw Missing();
