@@ -32,4 +32,9 @@ public readonly record struct AttentionPlan(
 /// <param name="Scale">Factor of the dot products.</param>
 /// <param name="Window">Sliding window in tokens, the query's own included; 0 for all.</param>
 /// <param name="SoftCap">Scores become <c>cap * tanh(score / cap)</c>; 0 for none.</param>
-public readonly record struct AttentionShape(int Heads, int KvHeads, int HeadDim, float Scale, int Window, float SoftCap);
+/// <param name="Sinks">
+/// float32 [1, heads], or none (<c>default</c>): a score a head that counts in the softmax's denominator and weighs no value; neither
+/// scaled nor capped.
+/// </param>
+public readonly record struct AttentionShape(
+    int Heads, int KvHeads, int HeadDim, float Scale, int Window, float SoftCap, Tensor Sinks = default);

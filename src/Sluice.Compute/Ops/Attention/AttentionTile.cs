@@ -186,11 +186,25 @@ internal unsafe struct AttentionTile
             float* result = (float*)output.Address + ((long)(row / Group) * output.RowStride)
                 + ((long)((KvHead * Group) + (row % Group)) * ValueDim);
             float sum = totals[row].Sum;
+            if (Shape.Sinks.Address != 0)
+            {
+                sum = AddSink(((float*)Shape.Sinks.Address)[(KvHead * Group) + (row % Group)], totals[row], total);
+            }
+
             for (int i = 0; i < ValueDim; i++)
             {
                 result[i] = total[i] / sum;
             }
         }
+    }
+
+    /// <summary>The sum with the sink's weight added, after bringing the row's values to the larger maximum.</summary>
+    private readonly float AddSink(float sink, PartState state, float* total)
+    {
+        float maximum = ScalarMath.MaxNative(sink, state.Maximum);
+        float factor = maximum == state.Maximum ? 1 : ScalarMath.Exp(state.Maximum - maximum);
+        Scale(total, factor);
+        return (state.Sum * factor) + (sink == maximum ? 1 : ScalarMath.Exp(sink - maximum));
     }
 
     private readonly int FirstVisible(int position) => Shape.Window > 0 ? Math.Max(0, position - Shape.Window + 1) : 0;

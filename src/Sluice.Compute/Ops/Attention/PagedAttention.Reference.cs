@@ -31,13 +31,15 @@ internal static unsafe class PagedAttentionReference
                 {
                     float* query = (float*)queries.Address + ((long)row * queries.RowStride) + (head * shape.HeadDim);
                     float* result = (float*)output.Address + ((long)row * output.RowStride) + (head * layer.ValueDim);
-                    RunRow(result, query, layer, blocks, position, head / (shape.Heads / shape.KvHeads), shape);
+                    float? sink = shape.Sinks.Address != 0 ? ((float*)shape.Sinks.Address)[head] : null;
+                    RunRow(result, query, layer, blocks, position, head / (shape.Heads / shape.KvHeads), shape, sink);
                 }
             }
         }
     }
 
-    private static void RunRow(float* output, float* query, KvLayer layer, int* blocks, int position, int head, AttentionShape shape)
+    private static void RunRow(
+        float* output, float* query, KvLayer layer, int* blocks, int position, int head, AttentionShape shape, float? sink)
     {
         int first = shape.Window > 0 ? Math.Max(0, position - shape.Window + 1) : 0;
         State total = new(layer.ValueDim);
@@ -56,6 +58,12 @@ internal static unsafe class PagedAttentionReference
             }
 
             total.Merge(part);
+        }
+
+        if (sink is float score)
+        {
+            total.Rescale(ScalarMath.MaxNative(score, total.Maximum));
+            total.Sum += score == total.Maximum ? 1 : ScalarMath.Exp(score - total.Maximum);
         }
 
         float sum = total.Sum;

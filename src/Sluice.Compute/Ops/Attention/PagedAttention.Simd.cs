@@ -18,7 +18,8 @@ internal static unsafe class PagedAttentionSimd
         Guard.RequireShapes(
             queries.Columns == shape.Heads * shape.HeadDim && output.Columns == shape.Heads * layer.ValueDim
                 && layer.KeyDim == shape.HeadDim && layer.Heads == shape.KvHeads && shape.Heads % shape.KvHeads == 0
-                && queries.Rows >= plan.TokenCount && output.Rows >= plan.TokenCount,
+                && queries.Rows >= plan.TokenCount && output.Rows >= plan.TokenCount
+                && (shape.Sinks.Address == 0 || (shape.Sinks.Type == DType.Float32 && shape.Sinks.Columns == shape.Heads)),
             "PagedAttention");
         switch (layer.Type)
         {

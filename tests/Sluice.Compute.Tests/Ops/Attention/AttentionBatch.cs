@@ -22,15 +22,18 @@ public sealed record AttentionCase
 
     public float SoftCap { get; init; }
 
+    public bool Sinks { get; init; }
+
     public int BlockSize { get; init; } = 16;
 
     public DType Type { get; init; } = DType.Float32;
 
+    /// <summary>The shape without sinks, which live in a batch's memory.</summary>
     public AttentionShape Shape => new(Heads, KvHeads, KeyDim, 1 / MathF.Sqrt(KeyDim), Window, SoftCap);
 
     public override string ToString()
         => $"{Heads}/{KvHeads} heads, {KeyDim}/{ValueDim}, contexts {string.Join('+', Contexts)}, queries {string.Join('+', Queries)}, "
-            + $"window {Window}, cap {SoftCap}, block {BlockSize}, {Type}";
+            + $"window {Window}, cap {SoftCap}, sinks {Sinks}, block {BlockSize}, {Type}";
 }
 
 /// <summary>A cache filled through <see cref="IBackend.RotateAndWriteKv"/>, in blocks of random order, and the plan of a batch over it.</summary>
@@ -67,6 +70,7 @@ internal sealed unsafe class AttentionBatch : IDisposable
         }
 
         Queries = _tensors.Random(attention.Queries.Sum(), attention.Heads * attention.KeyDim, gap: 16);
+        Shape = attention.Sinks ? attention.Shape with { Sinks = _tensors.Random(1, attention.Heads, scale: 4) } : attention.Shape;
         Plan = PlanOf([.. Enumerable.Range(0, sequences)], attention.Contexts, attention.Queries);
     }
 
@@ -77,6 +81,8 @@ internal sealed unsafe class AttentionBatch : IDisposable
     public Tensor Queries { get; }
 
     public AttentionPlan Plan { get; }
+
+    public AttentionShape Shape { get; }
 
     public Tensor NewOutput() => Backend.Allocate(_case.Queries.Sum(), _case.Heads * _case.ValueDim, DType.Float32);
 
@@ -137,7 +143,7 @@ internal sealed unsafe class AttentionBatch : IDisposable
                 score += (double)query[i] * TestTensors.Round(TestTensors.Row(_keys[sequence], token)[(kvHead * _case.KeyDim) + i], _case.Type);
             }
 
-            score *= _case.Shape.Scale;
+            score *= Shape.Scale;
             score = _case.SoftCap > 0 ? _case.SoftCap * Math.Tanh(score / _case.SoftCap) : score;
             double weight = Math.Exp(score);
             sum += weight;
@@ -145,6 +151,11 @@ internal sealed unsafe class AttentionBatch : IDisposable
             {
                 result[i] += weight * TestTensors.Round(TestTensors.Row(_values[sequence], token)[(kvHead * _case.ValueDim) + i], _case.Type);
             }
+        }
+
+        if (_case.Sinks)
+        {
+            sum += Math.Exp(TestTensors.Row(Shape.Sinks, 0)[head]);
         }
 
         return [.. result.Select(value => value / sum)];

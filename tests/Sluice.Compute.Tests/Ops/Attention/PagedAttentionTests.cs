@@ -30,6 +30,8 @@ public sealed unsafe class PagedAttentionTests
             plain with { Window = 10, Contexts = [200, 64], Queries = [150, 1] },
             plain with { Window = 600, Contexts = [1300], Queries = [5] },
             plain with { SoftCap = 5 },
+            plain with { Sinks = true },
+            plain with { Sinks = true, Contexts = [1, 700], Queries = [1, 2], Window = 40, SoftCap = 5 },
             plain with { BlockSize = 1 },
             plain with { BlockSize = 4, Contexts = [70, 5], Queries = [30, 5] },
             plain with { BlockSize = 8, Window = 9, Contexts = [70, 5], Queries = [30, 5] },
@@ -55,8 +57,8 @@ public sealed unsafe class PagedAttentionTests
         Tensor expected = batch.NewOutput();
         Tensor actual = batch.NewOutput();
 
-        PagedAttentionReference.Run(expected, batch.Queries, batch.Layer, batch.Plan, attention.Shape);
-        batch.Backend.PagedAttention(actual, batch.Queries, batch.Layer, batch.Plan, attention.Shape);
+        PagedAttentionReference.Run(expected, batch.Queries, batch.Layer, batch.Plan, batch.Shape);
+        batch.Backend.PagedAttention(actual, batch.Queries, batch.Layer, batch.Plan, batch.Shape);
 
         TestTensors.AssertSameBits(expected, actual);
     }
@@ -68,28 +70,30 @@ public sealed unsafe class PagedAttentionTests
         using AttentionBatch batch = new(attention);
         Tensor output = batch.NewOutput();
 
-        PagedAttentionReference.Run(output, batch.Queries, batch.Layer, batch.Plan, attention.Shape);
+        PagedAttentionReference.Run(output, batch.Queries, batch.Layer, batch.Plan, batch.Shape);
 
         batch.AssertIsSoftmaxAttention(output, DefinitionTolerance);
     }
 
     [Theory]
-    [InlineData(1, 0)]
-    [InlineData(16, 0)]
-    [InlineData(16, 700)]
-    public void PagedAttention_LongDecodesOnAnyThreads_HaveTheBitsOfTheReference(int threads, int window)
+    [InlineData(1, 0, false)]
+    [InlineData(16, 0, false)]
+    [InlineData(16, 0, true)]
+    [InlineData(16, 700, false)]
+    public void PagedAttention_LongDecodesOnAnyThreads_HaveTheBitsOfTheReference(int threads, int window, bool sinks)
     {
         // With many threads the partitions of the contexts are computed apart and merged.
         AttentionCase attention = new()
         {
             Heads = 6, KvHeads = 2, KeyDim = 32, ValueDim = 40, Contexts = [2100, 1, 512, 513], Queries = [1, 1, 1, 2], Window = window,
+            Sinks = sinks,
         };
         using AttentionBatch batch = new(attention, threads);
         Tensor expected = batch.NewOutput();
         Tensor actual = batch.NewOutput();
 
-        PagedAttentionReference.Run(expected, batch.Queries, batch.Layer, batch.Plan, attention.Shape);
-        batch.Backend.PagedAttention(actual, batch.Queries, batch.Layer, batch.Plan, attention.Shape);
+        PagedAttentionReference.Run(expected, batch.Queries, batch.Layer, batch.Plan, batch.Shape);
+        batch.Backend.PagedAttention(actual, batch.Queries, batch.Layer, batch.Plan, batch.Shape);
 
         TestTensors.AssertSameBits(expected, actual);
     }
@@ -100,14 +104,14 @@ public sealed unsafe class PagedAttentionTests
         AttentionCase whole = new() { Heads = 6, KvHeads = 2, KeyDim = 32, ValueDim = 32, Contexts = [640], Queries = [640] };
         using AttentionBatch batch = new(whole);
         Tensor expected = batch.NewOutput();
-        batch.Backend.PagedAttention(expected, batch.Queries, batch.Layer, batch.Plan, whole.Shape);
+        batch.Backend.PagedAttention(expected, batch.Queries, batch.Layer, batch.Plan, batch.Shape);
 
         Tensor actual = batch.NewOutput();
         int start = 0;
         foreach (int count in new[] { 1, 7, 100, 404, 128 })
         {
             AttentionPlan plan = batch.PlanOf(0, start, count);
-            batch.Backend.PagedAttention(actual.SliceRows(start, count), batch.Queries.SliceRows(start, count), batch.Layer, plan, whole.Shape);
+            batch.Backend.PagedAttention(actual.SliceRows(start, count), batch.Queries.SliceRows(start, count), batch.Layer, plan, batch.Shape);
             start += count;
         }
 
@@ -121,11 +125,11 @@ public sealed unsafe class PagedAttentionTests
         AttentionCase attention = new() { Heads = 4, KvHeads = 2, KeyDim = 32, ValueDim = 32, Contexts = [20, 35], Queries = [20, 35] };
         using AttentionBatch batch = new(attention);
         Tensor expected = batch.NewOutput();
-        batch.Backend.PagedAttention(expected, batch.Queries, batch.Layer, batch.Plan, attention.Shape);
+        batch.Backend.PagedAttention(expected, batch.Queries, batch.Layer, batch.Plan, batch.Shape);
 
         batch.PoisonUnusedSlots();
         Tensor actual = batch.NewOutput();
-        batch.Backend.PagedAttention(actual, batch.Queries, batch.Layer, batch.Plan, attention.Shape);
+        batch.Backend.PagedAttention(actual, batch.Queries, batch.Layer, batch.Plan, batch.Shape);
 
         TestTensors.AssertSameBits(expected, actual);
     }
@@ -136,11 +140,11 @@ public sealed unsafe class PagedAttentionTests
         AttentionCase attention = new() { Heads = 4, KvHeads = 2, KeyDim = 32, ValueDim = 32, Contexts = [20], Queries = [20] };
         using AttentionBatch batch = new(attention);
         Tensor expected = batch.NewOutput();
-        batch.Backend.PagedAttention(expected, batch.Queries, batch.Layer, batch.Plan, attention.Shape);
+        batch.Backend.PagedAttention(expected, batch.Queries, batch.Layer, batch.Plan, batch.Shape);
 
         TestTensors.Row(batch.Queries, 9).Fill(float.NaN);
         Tensor actual = batch.NewOutput();
-        batch.Backend.PagedAttention(actual, batch.Queries, batch.Layer, batch.Plan, attention.Shape);
+        batch.Backend.PagedAttention(actual, batch.Queries, batch.Layer, batch.Plan, batch.Shape);
 
         for (int row = 0; row < 20; row++)
         {
