@@ -1,7 +1,11 @@
 using System.Runtime.InteropServices;
 using Sluice.Compute.Ops;
+using Sluice.Compute.Ops.Activations;
 using Sluice.Compute.Ops.Attention;
+using Sluice.Compute.Ops.Elementwise;
+using Sluice.Compute.Ops.Embedding;
 using Sluice.Compute.Ops.Linear;
+using Sluice.Compute.Ops.Norm;
 
 namespace Sluice.Compute.Cuda;
 
@@ -204,19 +208,25 @@ public sealed unsafe class CudaBackend : IBackend
     }
 
     /// <inheritdoc/>
-    public void ResolveTokenIds(Tensor tokenIds, Tensor lastSampled) => throw Missing();
+    public void ResolveTokenIds(Tensor tokenIds, Tensor lastSampled) => EmbeddingCuda.ResolveTokenIds(_context, tokenIds, lastSampled);
 
     /// <inheritdoc/>
-    public void Embedding(Tensor output, Weight table, Tensor tokenIds, float scale) => throw Missing();
+    public void Embedding(Tensor output, Weight table, Tensor tokenIds, float scale)
+    {
+        ArgumentNullException.ThrowIfNull(table);
+        EmbeddingCuda.Run(_context, output, table, tokenIds, scale);
+    }
 
     /// <inheritdoc/>
-    public void RmsNorm(Tensor output, Tensor input, Tensor gain, float epsilon, float gainOffset) => throw Missing();
+    public void RmsNorm(Tensor output, Tensor input, Tensor gain, float epsilon, float gainOffset)
+        => RmsNormCuda.Run(_context, output, input, gain, epsilon, gainOffset);
 
     /// <inheritdoc/>
-    public void AddRmsNorm(Tensor output, Tensor residual, Tensor input, Tensor gain, float epsilon, float gainOffset) => throw Missing();
+    public void AddRmsNorm(Tensor output, Tensor residual, Tensor input, Tensor gain, float epsilon, float gainOffset)
+        => RmsNormCuda.RunAdd(_context, output, residual, input, gain, epsilon, gainOffset);
 
     /// <inheritdoc/>
-    public void Add(Tensor accumulator, Tensor input) => throw Missing();
+    public void Add(Tensor accumulator, Tensor input) => AddCuda.Run(_context, accumulator, input);
 
     /// <inheritdoc/>
     public void Linear(Tensor output, Tensor input, Weight weight, Tensor? bias)
@@ -227,7 +237,8 @@ public sealed unsafe class CudaBackend : IBackend
 
     /// <inheritdoc/>
     public void RotateAndWriteKv(
-        Tensor queries, Tensor keys, Tensor values, Tensor positions, RotaryTable table, KvLayer layer, Tensor slots) => throw Missing();
+        Tensor queries, Tensor keys, Tensor values, Tensor positions, RotaryTable table, KvLayer layer, Tensor slots)
+        => RotateAndWriteKvCuda.Run(_context, queries, keys, values, positions, table, layer, slots);
 
     /// <inheritdoc/>
     public void CopyBlocks(KvLayer shape, Tensor layers, Tensor copies, bool toHost) =>
@@ -237,13 +248,14 @@ public sealed unsafe class CudaBackend : IBackend
     public void PagedAttention(Tensor output, Tensor queries, KvLayer layer, AttentionPlan plan, AttentionShape shape) => throw Missing();
 
     /// <inheritdoc/>
-    public void GatedActivation(Tensor output, Tensor gateUp, Activation activation) => throw Missing();
+    public void GatedActivation(Tensor output, Tensor gateUp, Activation activation)
+        => GatedActivationCuda.Run(_context, output, gateUp, activation);
 
     /// <inheritdoc/>
-    public void GatherRows(Tensor output, Tensor input, Tensor rows) => throw Missing();
+    public void GatherRows(Tensor output, Tensor input, Tensor rows) => EmbeddingCuda.GatherRows(_context, output, input, rows);
 
     /// <inheritdoc/>
-    public void SoftCap(Tensor values, float cap) => throw Missing();
+    public void SoftCap(Tensor values, float cap) => SoftCapCuda.Run(_context, values, cap);
 
     /// <inheritdoc/>
     public void AdjustLogits(Tensor logits, Tensor rows, Tensor masks, Tensor edits, Tensor counts) => throw Missing();

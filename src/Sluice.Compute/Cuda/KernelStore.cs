@@ -57,7 +57,7 @@ internal sealed unsafe class KernelStore : IDisposable
             }
         }
 
-        if (shape.IsProgrammatic)
+        if (shape.IsProgrammatic && Target.HasDependentLaunch)
         {
             attributes[attributeCount++] = new LaunchAttribute { Id = LaunchAttributeId.ProgrammaticStreamSerialization, X = 1 };
         }

@@ -12,6 +12,9 @@ internal readonly record struct KernelTarget(int Level, string Architecture, DTy
     /// <summary>The result is PTX, to be translated by the driver.</summary>
     public bool IsPtx => Architecture.StartsWith("compute_", StringComparison.Ordinal);
 
+    /// <summary>Kernels are compiled with the wait for the kernel ahead of them, so they may be launched before it ends.</summary>
+    public bool HasDependentLaunch => Level >= 90;
+
     /// <param name="computeCapability">90 for 9.0.</param>
     /// <param name="activationType">bfloat16 or float16.</param>
     /// <exception cref="CudaUnavailableException">The chip is older than 8.0.</exception>

@@ -9,8 +9,8 @@ namespace Sluice.Compute.Cuda;
 /// <param name="BlockY">Threads a block.</param>
 /// <param name="ClusterX">Blocks a cluster; 1 for none (compute capability 9.0 has them).</param>
 /// <param name="IsProgrammatic">
-/// May start before the kernel ahead of it in the stream has ended (compute capability 9.0): the kernel itself waits for that one's
-/// results with <c>griddepcontrol.wait</c>.
+/// May start before the kernel ahead of it in the stream has ended (compute capability 9.0; no effect elsewhere): the kernel itself
+/// waits for that one's results with <c>wait_for_previous_kernel</c>.
 /// </param>
 internal readonly record struct LaunchShape(
     int GridX, int BlockX, int SharedBytes = 0, int GridY = 1, int GridZ = 1, int BlockY = 1, int ClusterX = 1, bool IsProgrammatic = false);

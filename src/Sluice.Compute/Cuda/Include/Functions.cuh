@@ -47,11 +47,13 @@ SLUICE_INLINE float hyperbolic_tangent(float x) {
     return with_sign_of(1.0f - 2.0f * reciprocal(exponential(magnitude + magnitude) + 1.0f), x);
 }
 
-// erf within 2^-20 absolute.
-SLUICE_INLINE float error_function(float x) {
-    float magnitude = absolute(x);
+// The normal distribution's integral up to x, within 2^-20 relative down to x = -9: (1 + erf(z)) / 2 with z = x / sqrt(2), by erf near
+// zero and by erfc elsewhere, so that nothing cancels where x is far below zero.
+SLUICE_INLINE float normal_integral(float x) {
+    float z = x * 0.70710678f;
+    float magnitude = absolute(z);
     if (magnitude < 1.0f) {
-        float square = x * x;
+        float square = z * z;
         float p = 7.87587487e-05f;
         p = p * square - 0.00080168643f;
         p = p * square + 0.00518908724f;
@@ -59,10 +61,10 @@ SLUICE_INLINE float error_function(float x) {
         p = p * square + 0.112835944f;
         p = p * square - 0.37612626f;
         p = p * square + 1.12837911f;
-        return p * x;
+        return p * z * 0.5f + 0.5f;
     }
 
-    // erfc(x) = t Q(t) exp(-x^2) with t = 1 / (1 + x / 2); beyond 10 it is zero in this type. NaN passes through.
+    // erfc(z) = t Q(t) exp(-z^2) with t = 1 / (1 + z / 2); beyond 10 it is zero in this type. NaN passes through.
     float bounded = magnitude > 10.0f ? 10.0f : magnitude;
     float t = reciprocal(bounded * 0.5f + 1.0f);
     float q = 0.0936153308f;
@@ -73,7 +75,8 @@ SLUICE_INLINE float error_function(float x) {
     q = q * t + 0.246942401f;
     q = q * t + 0.282041997f;
     q = q * t + 0.282098293f;
-    return with_sign_of(1.0f - q * t * exponential(-(bounded * bounded)), x);
+    float tail = 0.5f * q * t * exponential(-(bounded * bounded));
+    return x < 0.0f ? tail : 1.0f - tail;
 }
 
 // x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))), by 1 + tanh(y) = 2 / (1 + exp(-2y)).
@@ -82,4 +85,4 @@ SLUICE_INLINE float gelu_tanh(float x) {
     return x * reciprocal(exponential(-inner) + 1.0f);
 }
 
-SLUICE_INLINE float gelu(float x) { return x * 0.5f * (error_function(x * 0.70710678f) + 1.0f); }
+SLUICE_INLINE float gelu(float x) { return x * normal_integral(x); }

@@ -5,8 +5,8 @@
 //   gain                float32 [WIDTH], written by no kernel of a step: it is read before the wait for the previous kernel.
 // WIDTH, VECTOR (8: addresses, strides and WIDTH are multiples of 8 elements; 1: any) and THREADS are compiled in. Grid (rows, groups).
 // One pass: the row stays in registers. Squares are summed over vectors in order, then over 32 neighbouring vectors, then over
-// those sums: the same bits for any THREADS, so that few rows may take many threads each and many rows few.
-// samples: WIDTH=4096 VECTOR=8 THREADS=512 | WIDTH=4096 VECTOR=8 THREADS=128 | WIDTH=3001 VECTOR=1 THREADS=512
+// those sums: the same bits for any THREADS.
+// samples: WIDTH=4096 VECTOR=8 THREADS=512 | WIDTH=16384 VECTOR=8 THREADS=1024 | WIDTH=3001 VECTOR=1 THREADS=1024
 #include "Async.cuh"
 #include "NormRow.cuh"
 #include "Reduce.cuh"
