@@ -25,7 +25,7 @@ internal sealed class PagedRunner
         _layers = new KvLayer[config.LayerCount];
         for (int layer = 0; layer < _layers.Length; layer++)
         {
-            _layers[layer] = backend.AllocateKvLayer(blockCount, BlockSize, config.KvHeads, config.HeadDim, config.HeadDim, DType.Float32);
+            _layers[layer] = backend.AllocateKvLayer(blockCount, BlockSize, config.KvHeads, config.HeadDim, config.HeadDim, backend.ActivationType);
         }
 
         int[] blocks = [.. Enumerable.Range(0, blockCount)];

