@@ -1,12 +1,11 @@
 using System.Runtime.ExceptionServices;
-using System.Runtime.InteropServices;
 using Sluice.Compute;
 
 namespace Sluice.Weights;
 
 /// <summary>
-/// Moves tensors of a checkpoint into weights: several threads, each with one native buffer of a few megabytes, so that
-/// no weight is ever whole in managed memory. Created for one model and used by the thread that loads it.
+/// Moves tensors of a checkpoint into weights: several threads, each with one buffer of a few megabytes that the device copies from by
+/// itself, so that no weight is ever whole in host memory. Created for one model and used by the thread that loads it.
 /// </summary>
 internal sealed class WeightLoader(IBackend backend, ICheckpoint checkpoint)
 {
@@ -77,7 +76,7 @@ internal sealed class WeightLoader(IBackend backend, ICheckpoint checkpoint)
         return chunks;
     }
 
-    private unsafe void LoadChunks(
+    private void LoadChunks(
         List<Chunk> chunks,
         ref int next,
         int bufferBytes,
@@ -85,9 +84,9 @@ internal sealed class WeightLoader(IBackend backend, ICheckpoint checkpoint)
         IProgress<LoadProgress>? progress,
         CancellationToken cancellation)
     {
-        void* memory = NativeMemory.AlignedAlloc((nuint)Math.Max(1, bufferBytes), 4096);
         try
         {
+            using HostBuffer buffer = backend.AllocateHost(bufferBytes);
             while (_failure is null && !cancellation.IsCancellationRequested)
             {
                 int index = Interlocked.Increment(ref next);
@@ -97,7 +96,7 @@ internal sealed class WeightLoader(IBackend backend, ICheckpoint checkpoint)
                 }
 
                 (Part part, int row, int rows) = chunks[index];
-                var bytes = new Span<byte>(memory, rows * part.RowBytes);
+                Span<byte> bytes = buffer.Span<byte>(0, rows * part.RowBytes);
                 checkpoint.Read(part.Tensor, (long)row * part.RowBytes, bytes);
                 Upload(part, row, bytes);
                 Report(bytes.Length, totalBytes, part.Tensor.File, progress);
@@ -106,10 +105,6 @@ internal sealed class WeightLoader(IBackend backend, ICheckpoint checkpoint)
         catch (Exception e)
         {
             Interlocked.CompareExchange(ref _failure, ExceptionDispatchInfo.Capture(e), null);
-        }
-        finally
-        {
-            NativeMemory.AlignedFree(memory);
         }
     }
 
