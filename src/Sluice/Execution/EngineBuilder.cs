@@ -56,6 +56,7 @@ internal static class EngineBuilder
             config = loaded.Config;
             var runner = new ModelRunner(backend, loaded.Model, memory, limits, kvType);
             double secondsPerToken = runner.WarmUp(limits.MaxBatchedTokens).TotalSeconds;
+            SwapSpace? swapSpace = AddSwapSpace(options, runner, memory, limits);
             (Tokenizer? tokenizer, ChatTemplate? template, string? textNotice) = text.GetAwaiter().GetResult();
 
             var metrics = new EngineMetrics(memory.MaxModelLen);
@@ -71,7 +72,7 @@ internal static class EngineBuilder
                     Seed = options.Seed,
                 },
                 new BlockPool(memory.BlockCount, cache), cache, runner, metrics, new Heartbeat(TimeProvider.System, secondsPerToken),
-                TimeProvider.System);
+                TimeProvider.System, swapSpace);
             metrics.CacheConfig = Describe(options, memory);
             return new EngineParts
             {
@@ -118,8 +119,22 @@ internal static class EngineBuilder
             BlockCountOverride = options.NumGpuBlocksOverride,
             BlockSize = limits.BlockSize,
             MaxSequences = limits.MaxSequences,
+            MaxBatchedTokens = limits.MaxBatchedTokens,
             MaxModelLen = options.MaxModelLen,
+            SwapSpaceBytes = EngineLimits.SwapSpaceBytes(options),
         });
+    }
+
+    private static SwapSpace? AddSwapSpace(EngineOptions options, ModelRunner runner, MemoryPlan memory, SchedulerOptions limits)
+    {
+        if (memory.SwapBytes == 0)
+        {
+            return null;
+        }
+
+        var space = new SwapSpace();
+        runner.AddSwapSpace(space, memory.SwapBytes, limits.MaxBatchedTokens);
+        return space;
     }
 
     private static EngineOptions Resolved(EngineOptions options, SchedulerOptions limits, MemoryPlan memory) => options with

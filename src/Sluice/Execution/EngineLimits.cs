@@ -1,4 +1,5 @@
 using Sluice.Compute;
+using Sluice.Compute.Cpu;
 using Sluice.Models;
 using Sluice.Scheduling;
 
@@ -10,6 +11,11 @@ internal static class EngineLimits
     // vLLM's defaults for a server on one CPU node.
     private const int DefaultBatchedTokens = 2048;
     private const int DefaultSequences = 128;
+
+    private const double GpuSwapSpaceGiB = 4;
+
+    // Share of the machine's memory that may be pinned; the rest is everybody else's.
+    private const double MostSwapSpace = 0.7;
 
     /// <exception cref="UserErrorException">The options contradict each other or are out of range.</exception>
     public static SchedulerOptions Resolve(EngineOptions options, ModelConfig config, IBackend backend)
@@ -69,6 +75,25 @@ internal static class EngineLimits
             ChunkedPrefill = options.EnableChunkedPrefill,
             LongPrefillThreshold = options.LongPrefillTokenThreshold,
         };
+    }
+
+    /// <summary>Host memory for blocks of preempted sequences, as vLLM had it: 4 GiB on a GPU.</summary>
+    /// <exception cref="UserErrorException">More than most of the machine's memory.</exception>
+    public static long SwapSpaceBytes(EngineOptions options)
+    {
+        double asked = options.SwapSpaceGiB ?? (options.Device == DeviceKind.Cuda ? GpuSwapSpaceGiB : 0);
+        long total = SystemMemory.Read().TotalBytes;
+        long bytes = (long)(asked * (1L << 30));
+        if (bytes <= total * MostSwapSpace)
+        {
+            return bytes;
+        }
+
+        return options.SwapSpaceGiB is null
+            ? (long)(total * MostSwapSpace)
+            : throw new UserErrorException(
+                $"Too large swap space. {asked:0.##} GiB out of the {total / (double)(1L << 30):F2} GiB total CPU memory is allocated for the swap space: " +
+                $"use --swap-space {Math.Floor(total * MostSwapSpace / (1L << 30))} or less.");
     }
 
     private static void RequirePositive(int? value, string flag)

@@ -28,6 +28,9 @@ internal sealed class ModelRunner : IStepRunner
     private readonly Tensor _logits; // float32 [logitRows, vocabulary]
     private readonly string?[] _slotErrors;
     private readonly int _blockSize;
+    private readonly int _blockCount;
+    private readonly int _maxSequences;
+    private SwapMemory? _swapMemory;
     private int _launchCount;
     private int _finishCount;
 
@@ -41,6 +44,8 @@ internal sealed class ModelRunner : IStepRunner
         _backend = backend;
         _model = model;
         _blockSize = memory.BlockSize;
+        _blockCount = memory.BlockCount;
+        _maxSequences = limits.MaxSequences;
         ModelConfig config = model.Config;
         _sampler = new Sampler(backend, config.VocabularySize, limits.MaxSequences, config.EosTokenIds);
         int maxBlocks = (memory.MaxModelLen + _blockSize - 1) / _blockSize;
@@ -52,7 +57,7 @@ internal sealed class ModelRunner : IStepRunner
             _steps[i] = new LaunchedStep(backend, _tensors.StagingBytes + SamplingStagingBytes, _sampler.CreateResult());
         }
 
-        int logitRows = MemoryPlan.LogitRows(config.VocabularySize, limits.MaxSequences);
+        int logitRows = memory.LogitRows;
         _gathered = backend.Allocate(logitRows, config.HiddenSize, backend.ActivationType);
         _logits = backend.Allocate(logitRows, config.VocabularySize, DType.Float32);
         _slotErrors = new string?[limits.MaxSequences];
@@ -70,6 +75,8 @@ internal sealed class ModelRunner : IStepRunner
         LaunchedStep step = _steps[_launchCount % _steps.Length];
         NoteOutputs();
         step.Staging.Reset();
+        _swapMemory?.Move(plan.MovesOut, toHost: true);
+        _swapMemory?.Move(plan.MovesIn, toHost: false);
         ChangeSlots(plan);
         (Tensor tokenIds, AttentionPlan attention) = _tensors.Upload(plan, step.Staging, out Tensor sampleRows);
         Tensor hidden = Forward(tokenIds, attention);
@@ -125,9 +132,28 @@ internal sealed class ModelRunner : IStepRunner
         return Stopwatch.GetElapsedTime(start);
     }
 
+    /// <summary>
+    /// Takes host memory for blocks of preempted sequences, and measures whether it will be worth using. Called after the warm-up. The
+    /// space opens when the memory is there.
+    /// </summary>
+    /// <param name="space">The scheduler's view of it.</param>
+    /// <param name="sizeBytes">Most memory to take.</param>
+    /// <param name="maxTokens">Token budget of a step.</param>
+    public void AddSwapSpace(SwapSpace space, long sizeBytes, int maxTokens)
+    {
+        int blockCount = (int)Math.Min(sizeBytes / SwapMemory.BytesOf(_kvLayers), int.MaxValue / _blockSize);
+        if (blockCount > 0)
+        {
+            _swapMemory = new SwapMemory(_backend, _kvLayers, blockCount);
+            _swapMemory.Fill(space, new SwapCosts(_swapMemory.MeasureSecondsPerBlock(_blockCount), MeasureSecondsPerPromptToken(maxTokens)));
+        }
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {
+        _swapMemory?.Dispose();
+
         foreach (LaunchedStep step in _steps)
         {
             step.Dispose();
@@ -237,6 +263,29 @@ internal sealed class ModelRunner : IStepRunner
         Tensor gathered = _gathered.SliceRows(0, rows.Length);
         _backend.GatherRows(gathered, hidden, deviceRows);
         return gathered;
+    }
+
+    /// <summary>
+    /// Time of a prompt token in a step of as many as a tenth of a second allows: a device that works on many at a time is asked for many.
+    /// </summary>
+    private double MeasureSecondsPerPromptToken(int maxTokens)
+    {
+        double best = double.MaxValue;
+        int length = Math.Min(_blockSize, maxTokens);
+        int most = Math.Clamp(maxTokens / length, 1, _maxSequences);
+        for (int count = 1; ; count = Math.Min(count * 4, most))
+        {
+            // The first run of a size may choose algorithms.
+            RunScratch(count, length);
+            long start = Stopwatch.GetTimestamp();
+            RunScratch(count, length);
+            double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+            best = Math.Min(best, seconds / (count * length));
+            if (count == most || seconds > 0.025)
+            {
+                return best;
+            }
+        }
     }
 
     /// <summary>Prompts of zeros in the scratch block, as far as the logits of some rows.</summary>

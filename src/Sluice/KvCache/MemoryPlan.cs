@@ -1,54 +1,47 @@
-using Sluice.Models;
+using Sluice.Sampling;
 
 namespace Sluice.KvCache;
 
-/// <summary>What the memory of a device is divided by.</summary>
-internal sealed record MemoryPlanInputs
-{
-    /// <summary>Weights, activations and cache of the model.</summary>
-    public required ModelMemory Model { get; init; }
-
-    public required int VocabularySize { get; init; }
-
-    /// <summary>Longest context that the model allows.</summary>
-    public required int MaxPositions { get; init; }
-
-    /// <summary>Free memory of the device before the weights are loaded.</summary>
-    public required long AvailableBytes { get; init; }
-
-    /// <summary>Share of <see cref="AvailableBytes"/> that the engine may take.</summary>
-    public required double Utilization { get; init; }
-
-    /// <summary>Most bytes for the KV cache unless the user says otherwise; none for all that is left.</summary>
-    public long? DefaultKvBytes { get; init; }
-
-    /// <summary>Bytes for the KV cache that the user asked for.</summary>
-    public long? KvCacheMemoryBytes { get; init; }
-
-    public int? BlockCountOverride { get; init; }
-
-    public required int BlockSize { get; init; }
-
-    public required int MaxSequences { get; init; }
-
-    /// <summary>The longest context that the user asked for.</summary>
-    public int? MaxModelLen { get; init; }
-}
-
 /// <summary>
-/// How the memory of a device is used: weights, activations of the largest step, logits, and the KV cache with what is left.
-/// The one formula of the loader and of everything that predicts it.
+/// How the memory of a device is used: weights, activations of the largest step, logits, and the KV cache with what is left. On a GPU
+/// also the context, kernels, workspace and graphs, which are known before they are there by measurement only. The one formula of
+/// the loader and of everything that predicts it.
 /// </summary>
 internal sealed record MemoryPlan
 {
-    private const double GiB = 1024.0 * 1024 * 1024;
+    /// <summary>A CUDA context on a GPU that nobody else uses: 520 MiB on an H100 with driver 580.</summary>
+    public const long ContextBytes = 520L << 20;
+
+    // Code of our kernels and of the GEMM library, its workspace, and partial results of attention.
+    private const long WorkspaceBytesOfGpu = 400L << 20;
+
+    // A captured launch with its parameters, times about ten launches a layer.
+    private const long GraphBytesPerLayer = 64L << 10;
+
+    // Rows whose logits are computed at once on a GPU. Beyond, the product is bound by arithmetic and gains nothing from more rows.
+    private const int GpuLogitRows = 512;
 
     public required long WeightBytes { get; init; }
 
     public required long ActivationBytes { get; init; }
 
-    /// <summary>Logits of the rows that are sampled in one go, with the sampler's copy of them.</summary>
+    /// <summary>Logits of the rows that are sampled in one go, and the sampler's copy of them.</summary>
     public required long LogitsBytes { get; init; }
+
+    /// <summary>Rows whose logits are computed in one go.</summary>
+    public required int LogitRows { get; init; }
+
+    /// <summary>Counts and masks of the sampler, where they are taken at start-up.</summary>
+    public long SamplerBytes { get; init; }
+
+    /// <summary>Context of a GPU.</summary>
+    public long FixedBytes { get; init; }
+
+    /// <summary>Kernels and working memory of a GPU.</summary>
+    public long WorkspaceBytes { get; init; }
+
+    /// <summary>Graphs of a GPU.</summary>
+    public long GraphBytes { get; init; }
 
     public required long KvBytesPerToken { get; init; }
 
@@ -59,6 +52,9 @@ internal sealed record MemoryPlan
     /// <summary>Longest prompt and completion together.</summary>
     public required int MaxModelLen { get; init; }
 
+    /// <summary>Host memory for blocks of preempted sequences; 0 where none could ever be preempted.</summary>
+    public long SwapBytes { get; init; }
+
     /// <summary>One line for the user when <see cref="MaxModelLen"/> is less than the model's own.</summary>
     public string? Notice { get; init; }
 
@@ -67,23 +63,23 @@ internal sealed record MemoryPlan
     /// <summary>Tokens that the KV cache holds.</summary>
     public long KvTokens => (long)BlockSize * BlockCount;
 
+    /// <summary>All but the KV cache.</summary>
+    public long OtherBytes => FixedBytes + WorkspaceBytes + GraphBytes + WeightBytes + ActivationBytes + LogitsBytes + SamplerBytes;
+
     /// <summary>Divides the memory.</summary>
     /// <exception cref="UserErrorException">The context that was asked for does not fit, or nothing does.</exception>
     public static MemoryPlan Create(MemoryPlanInputs inputs)
     {
         int wanted = CheckedModelLen(inputs.MaxModelLen, inputs.MaxPositions);
-        long logits = 2L * LogitRows(inputs.VocabularySize, inputs.MaxSequences) * inputs.VocabularySize * sizeof(float);
-        long perToken = inputs.Model.KvBytesPerToken;
-        long perBlock = perToken * inputs.BlockSize;
-
-        long left = (long)(inputs.AvailableBytes * inputs.Utilization) - inputs.Model.WeightBytes - inputs.Model.WorkspaceBytes - logits;
+        MemoryPlan plan = WithoutCache(inputs);
+        long perBlock = plan.KvBytesPerToken * inputs.BlockSize;
+        long left = BudgetOf(inputs) - plan.OtherBytes;
         long budget = inputs.KvCacheMemoryBytes ?? Math.Min(left, inputs.DefaultKvBytes ?? left);
         long blocks = inputs.BlockCountOverride ?? (budget / perBlock);
+        var advice = new MemoryPlanAdvice(inputs, plan, budget);
         if (blocks < 1)
         {
-            throw new UserErrorException(
-                $"No available memory for the cache blocks: one block needs {Gibibytes(perBlock)} GiB, {Gibibytes(Math.Max(0, budget))} GiB are " +
-                "available. Try increasing --kv-cache-memory-bytes, or use a smaller model or machine with more memory.");
+            throw advice.NoBlock(perBlock);
         }
 
         long fits = blocks * inputs.BlockSize;
@@ -92,40 +88,71 @@ internal sealed record MemoryPlan
         {
             if (inputs.MaxModelLen is not null)
             {
-                throw new UserErrorException(
-                    $"To serve at least one request with the model's max seq len ({wanted}), ({Gibibytes(perToken * wanted)} GiB KV cache is " +
-                    $"needed, which is larger than the available KV cache memory ({Gibibytes(blocks * perBlock)} GiB). Based on the available " +
-                    $"memory, the estimated maximum model length is {fits}. Try increasing --kv-cache-memory-bytes or decreasing " +
-                    "--max-model-len when initializing the engine.");
+                throw advice.ContextTooLong(wanted, fits, blocks * perBlock);
             }
 
-            notice = $"The KV cache memory ({Gibibytes(blocks * perBlock)} GiB) holds {fits} of the model's {wanted} positions: " +
-                $"--max-model-len is set to {fits}. Raise --kv-cache-memory-bytes for more.";
+            notice = advice.ContextShortened(wanted, fits, blocks * perBlock);
             wanted = (int)fits;
         }
 
+        // More than all sequences at full length could never be used.
+        long mostUseful = (long)inputs.MaxSequences * ((wanted + inputs.BlockSize - 1) / inputs.BlockSize);
         if (inputs.BlockCountOverride is null)
         {
-            // More than all sequences at full length could never be used.
-            long mostUseful = (long)inputs.MaxSequences * ((wanted + inputs.BlockSize - 1) / inputs.BlockSize);
             blocks = Math.Min(Math.Min(blocks, mostUseful), int.MaxValue / inputs.BlockSize);
         }
 
+        if (inputs.Gpu is { } gpu && plan.OtherBytes - plan.FixedBytes + (blocks * perBlock) > gpu.FreeBytes)
+        {
+            throw advice.MoreThanFree(gpu, plan.OtherBytes - plan.FixedBytes + (blocks * perBlock));
+        }
+
+        return plan with
+        {
+            BlockCount = (int)blocks,
+            MaxModelLen = wanted,
+            Notice = notice,
+            SwapBytes = blocks >= mostUseful ? 0 : Math.Min(inputs.SwapSpaceBytes, mostUseful * perBlock),
+        };
+    }
+
+    private static MemoryPlan WithoutCache(MemoryPlanInputs inputs)
+    {
+        bool isGpu = inputs.Gpu is not null;
+        int logitRows = isGpu ? Math.Min(inputs.MaxSequences, GpuLogitRows) : CpuLogitRows(inputs.VocabularySize, inputs.MaxSequences);
         return new MemoryPlan
         {
             WeightBytes = inputs.Model.WeightBytes,
             ActivationBytes = inputs.Model.WorkspaceBytes,
-            LogitsBytes = logits,
-            KvBytesPerToken = perToken,
+            LogitRows = logitRows,
+            LogitsBytes = 2L * logitRows * inputs.VocabularySize * sizeof(float),
+            SamplerBytes = isGpu ? LogitsPipeline.ReservedBytes(inputs.VocabularySize, inputs.MaxSequences) : 0,
+            FixedBytes = isGpu ? ContextBytes : 0,
+            WorkspaceBytes = isGpu ? WorkspaceBytesOfGpu : 0,
+            GraphBytes = inputs.Gpu is { } gpu ? gpu.GraphCount * inputs.Model.LayerCount * GraphBytesPerLayer : 0,
+            KvBytesPerToken = inputs.Model.KvBytesPerToken,
             BlockSize = inputs.BlockSize,
-            BlockCount = (int)blocks,
-            MaxModelLen = wanted,
-            Notice = notice,
+            BlockCount = 0,
+            MaxModelLen = 0,
         };
     }
 
-    /// <summary>Rows of logits that are computed at once: all sequences, within 64 MiB.</summary>
-    public static int LogitRows(int vocabularySize, int maxSequences) =>
+    /// <summary>What the engine may take in all.</summary>
+    private static long BudgetOf(MemoryPlanInputs inputs)
+    {
+        if (inputs.Gpu is not { } gpu)
+        {
+            return (long)(inputs.AvailableBytes * inputs.Utilization);
+        }
+
+        // As in vLLM: the share is of all memory, and nobody else may sit in it. Not asked where sizes are given otherwise.
+        long budget = (long)(gpu.TotalBytes * inputs.Utilization);
+        bool countsShare = inputs.KvCacheMemoryBytes is null && inputs.BlockCountOverride is null;
+        return countsShare && gpu.FreeBytes + ContextBytes < budget ? throw MemoryPlanAdvice.GpuInUse(gpu, inputs.Utilization, budget) : budget;
+    }
+
+    // All sequences, within 64 MiB.
+    private static int CpuLogitRows(int vocabularySize, int maxSequences) =>
         (int)Math.Clamp(64L * 1024 * 1024 / (sizeof(float) * (long)vocabularySize), 1, maxSequences);
 
     private static int CheckedModelLen(int? asked, int positions)
@@ -139,6 +166,4 @@ internal sealed record MemoryPlan
 
         return asked is < 1 ? throw new UserErrorException($"--max-model-len must be at least 1, got {asked}.") : asked ?? positions;
     }
-
-    private static string Gibibytes(long bytes) => bytes >= 0.01 * GiB ? $"{bytes / GiB:F2}" : $"{bytes / GiB:G3}";
 }

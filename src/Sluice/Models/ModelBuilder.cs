@@ -53,6 +53,9 @@ internal sealed class ModelBuilder
     /// <summary>Bytes of activation buffers and rotary tables.</summary>
     public long WorkspaceBytes { get; private set; }
 
+    /// <summary>Bytes of activation buffers for each token of the largest batch.</summary>
+    public long ActivationBytesPerToken { get; private set; }
+
     /// <summary>Reads everything that the model asked for.</summary>
     public void LoadWeights(IProgress<LoadProgress>? progress, CancellationToken cancellation) => _loader?.Load(progress, cancellation);
 
@@ -82,6 +85,7 @@ internal sealed class ModelBuilder
     /// <summary>Buffer for activations of the largest batch: [maxBatchedTokens, columns].</summary>
     public Tensor Buffer(int columns)
     {
+        ActivationBytesPerToken += (long)columns * _activationType.SizeBytes();
         WorkspaceBytes += (long)Limits.MaxBatchedTokens * columns * _activationType.SizeBytes();
         return _backend?.Allocate(Limits.MaxBatchedTokens, columns, _activationType)
             ?? new Tensor(0, _activationType, Limits.MaxBatchedTokens, columns);

@@ -12,6 +12,12 @@ namespace Sluice.Models;
 /// <param name="KvBytesPerToken">Keys and values of one token in all layers.</param>
 internal sealed record ModelMemory(long WeightBytes, long WorkspaceBytes, long KvBytesPerToken)
 {
+    /// <summary>Part of the workspace that grows with the batch.</summary>
+    public long ActivationBytesPerToken { get; init; }
+
+    /// <summary>Layers of the model.</summary>
+    public int LayerCount { get; init; }
+
     /// <param name="config">The model.</param>
     /// <param name="limits">Largest batch and longest context.</param>
     /// <param name="weightType">Type of weights; none for the stored one.</param>
@@ -23,6 +29,10 @@ internal sealed record ModelMemory(long WeightBytes, long WorkspaceBytes, long K
     {
         var builder = ModelBuilder.ForPlanning(config, limits, weightType, activationType, checkpoint);
         ModelRegistry.Find(config.Architecture, "config.json").Create(builder);
-        return new ModelMemory(builder.WeightBytes, builder.WorkspaceBytes, config.KvBytesPerToken(kvType));
+        return new ModelMemory(builder.WeightBytes, builder.WorkspaceBytes, config.KvBytesPerToken(kvType))
+        {
+            ActivationBytesPerToken = builder.ActivationBytesPerToken,
+            LayerCount = config.LayerCount,
+        };
     }
 }

@@ -1,3 +1,5 @@
+using Sluice.Compute;
+
 namespace Sluice.Tests.Execution;
 
 /// <summary>
@@ -41,6 +43,47 @@ public sealed class EngineDeterminismTests
         await using (LlmEngine engine = await EngineRun.LoadAsync(options with { BlockSize = 8, LongPrefillTokenThreshold = 9, CpuThreads = 1 }))
         {
             Assert.Equal(alone, (await EngineRun.AllAsync(engine, prompts, OutputCount)).Answers);
+        }
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Submit_PreemptedWithSwapSpace_SameBitsAsUnconstrained(bool prefixCache)
+    {
+        var options = new EngineOptions
+        {
+            Model = TestData.ReferenceModel("llama"), SkipTokenizerInit = true, MaxModelLen = 96, MaxNumSeqs = 64, EnablePrefixCaching = prefixCache,
+        };
+        int[][] prompts = EngineRun.Prompts(64, 256);
+        string[] free;
+        await using (LlmEngine engine = await EngineRun.LoadAsync(options with { SwapSpaceGiB = 0.01 }))
+        {
+            // Everything fits, so there is nothing to swap and no memory is taken for it.
+            (free, _) = await EngineRun.AllAsync(engine, prompts, OutputCount);
+            Assert.Equal((0L, 0), (engine.Stats.Preemptions, engine.Stats.SwapBlocksTotal));
+        }
+
+        foreach (DType? kvType in (DType?[])[null, DType.BFloat16])
+        {
+            string[] expected = free;
+            if (kvType is not null)
+            {
+                await using LlmEngine wide = await EngineRun.LoadAsync(options with { KvCacheDType = kvType });
+                (expected, _) = await EngineRun.AllAsync(wide, prompts, OutputCount);
+            }
+
+            await using LlmEngine engine = await EngineRun.LoadAsync(
+                options with { BlockSize = 4, NumGpuBlocksOverride = 48, MaxModelLen = 80, SwapSpaceGiB = 0.01, KvCacheDType = kvType });
+            for (int i = 0; i < 1000 && engine.Stats.SwapBlocksTotal == 0; i++)
+            {
+                await Task.Delay(5, TestContext.Current.CancellationToken);
+            }
+
+            Assert.Equal(expected, (await EngineRun.AllAsync(engine, prompts, OutputCount)).Answers);
+            EngineStats stats = engine.Stats;
+            Assert.True(stats.SwapOuts > 0, $"{stats.Preemptions} preemptions, none swapped");
+            Assert.Equal((0, 0, 0), (stats.KvBlocksUsed, stats.SwapBlocksUsed, stats.SwappedCount));
         }
     }
 

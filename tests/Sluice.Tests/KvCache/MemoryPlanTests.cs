@@ -84,5 +84,17 @@ public sealed class MemoryPlanTests
     [InlineData(262_144, 8, 8)]
     [InlineData(100_000_000, 8, 1)]
     public void LogitRows_LargeVocabulary_StaysWithin64MiB(int vocabulary, int sequences, int expected) =>
-        Assert.Equal(expected, MemoryPlan.LogitRows(vocabulary, sequences));
+        Assert.Equal(
+            expected,
+            MemoryPlan.Create(Inputs with { VocabularySize = vocabulary, MaxSequences = sequences, AvailableBytes = 10_000 * MiB }).LogitRows);
+
+    [Fact]
+    public void Create_SwapSpace_IsTakenOnlyWhereSomethingCouldBePreempted()
+    {
+        MemoryPlanInputs inputs = Inputs with { SwapSpaceBytes = 50 * MiB, KvCacheMemoryBytes = 32 * MiB };
+        Assert.Equal(50 * MiB, MemoryPlan.Create(inputs).SwapBytes);
+        // 4 sequences of 512 tokens fill the 32 MiB exactly; a fifth could not run without taking from another.
+        Assert.Equal(0, MemoryPlan.Create(inputs with { MaxSequences = 4, MaxModelLen = 512 }).SwapBytes);
+        Assert.Equal(40 * MiB, MemoryPlan.Create(inputs with { MaxSequences = 5, MaxModelLen = 512 }).SwapBytes);
+    }
 }
