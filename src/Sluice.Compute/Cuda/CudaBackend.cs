@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Sluice.Compute.Cuda.Interop;
 using Sluice.Compute.Ops;
 using Sluice.Compute.Ops.Activations;
 using Sluice.Compute.Ops.Attention;
@@ -31,6 +32,8 @@ public sealed unsafe class CudaBackend : IBackend
     /// <param name="batchInvariant">
     /// Results of a row do not depend on the other rows by a single bit, at the cost of speed where few rows are computed.
     /// </param>
+    /// <exception cref="CudaUnavailableException">The driver, a library or the GPU is missing or too old; says what to do.</exception>
+    /// <exception cref="InsufficientMemoryException">Other programs have taken the GPU's memory.</exception>
     public CudaBackend(int ordinal = 0, DType activationType = DType.BFloat16, bool batchInvariant = false)
         : this(ordinal, activationType, batchInvariant, SharedBuilder.Value)
     {
@@ -43,10 +46,22 @@ public sealed unsafe class CudaBackend : IBackend
             throw new ArgumentOutOfRangeException(nameof(activationType), activationType, "A GPU computes in bfloat16 or float16.");
         }
 
+        // What is missing is said now and not after minutes of loading weights.
         _device = new CudaDevice(ordinal);
-        _context = new CudaContext(_device, builder, activationType, batchInvariant);
-        _uploads = new UploadRing(_device, _context.Stream);
-        _weights = new WeightUploader(_device, _pinned);
+        try
+        {
+            _ = CublasLt.Api;
+            _ = builder.CompilerVersion;
+            _context = new CudaContext(_device, builder, activationType, batchInvariant);
+            _uploads = new UploadRing(_device, _context.Stream);
+            _weights = new WeightUploader(_device, _pinned);
+        }
+        catch
+        {
+            _context?.Dispose();
+            _device.Dispose();
+            throw;
+        }
     }
 
     /// <summary>The kernels of this process, which all of its devices share: what was compiled and what the cache had.</summary>

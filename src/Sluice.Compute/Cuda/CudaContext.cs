@@ -1,3 +1,4 @@
+using Sluice.Compute.Cuda.Interop;
 using Sluice.Compute.Ops.Linear;
 
 namespace Sluice.Compute.Cuda;
@@ -6,7 +7,7 @@ namespace Sluice.Compute.Cuda;
 /// What operations need of the backend that runs them: the device, its stream, kernels, working memory and matrix products. Made and
 /// disposed by the backend, used by the thread that uses the backend.
 /// </summary>
-internal sealed class CudaContext : IDisposable
+internal sealed unsafe class CudaContext : IDisposable
 {
     private readonly nint[] _scratch = new nint[Enum.GetValues<ScratchKind>().Length];
     private readonly long[] _scratchBytes = new long[Enum.GetValues<ScratchKind>().Length];
@@ -56,8 +57,18 @@ internal sealed class CudaContext : IDisposable
         }
         catch (CudaException error)
         {
-            throw Device.CauseOf(error);
+            throw CauseOf(error);
         }
+    }
+
+    /// <summary>
+    /// What to throw for an error of a call that enqueues: libraries name what an earlier kernel did to the device in words of their
+    /// own, so the stream is asked.
+    /// </summary>
+    public CudaException CauseOf(CudaException error)
+    {
+        CudaResult state = IsCapturing ? CudaResult.Success : Driver.Api.StreamQuery(Stream.Handle);
+        return Device.CauseOf(state is CudaResult.Success or CudaResult.NotReady ? error : new CudaException(error.Operation, state));
     }
 
     /// <summary>Starts compiling in the background what a later <see cref="Launch"/> needs.</summary>

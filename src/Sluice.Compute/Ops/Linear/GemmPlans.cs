@@ -10,7 +10,7 @@ namespace Sluice.Compute.Ops.Linear;
 /// In batch-invariant mode one algorithm that computes every element in one go over k serves all row counts of a weight's shape.
 /// Used by the thread that owns the backend, which creates and disposes it.
 /// </summary>
-internal sealed unsafe class GemmPlans(CudaContext context) : IDisposable
+internal sealed unsafe class GemmPlans : IDisposable
 {
     private const long WorkspaceBytes = 64L << 20;
 
@@ -26,19 +26,34 @@ internal sealed unsafe class GemmPlans(CudaContext context) : IDisposable
     private const int CandidateCount = 8;
     private const int TimedRuns = 5;
 
+    private readonly CudaContext _context;
+    private readonly nint _workspace;
     private readonly Dictionary<GemmShape, GemmPlan> _plans = [];
     private nint _handle;
-    private nint _workspace;
+
+    public GemmPlans(CudaContext context)
+    {
+        _context = context;
+        _workspace = context.Scratch(ScratchKind.Gemm, WorkspaceBytes);
+    }
 
     /// <summary>Enqueues output = input * weight^T (+ bias, in the output's type).</summary>
     public void Run(in GemmCall call, in GemmShape shape)
     {
-        if (!_plans.TryGetValue(shape, out GemmPlan? plan))
+        _context.Device.MakeCurrent();
+        try
         {
-            plan = CreatePlan(call, shape);
-        }
+            if (!_plans.TryGetValue(shape, out GemmPlan? plan))
+            {
+                plan = CreatePlan(call, shape);
+            }
 
-        plan.Run(call, plan.Algorithm, _workspace, WorkspaceBytes, context.Stream.Handle);
+            plan.Run(call, plan.Algorithm, _workspace, WorkspaceBytes, _context.Stream.Handle);
+        }
+        catch (CudaException error)
+        {
+            throw _context.CauseOf(error);
+        }
     }
 
     public void Dispose()
@@ -65,12 +80,7 @@ internal sealed unsafe class GemmPlans(CudaContext context) : IDisposable
             _handle = handle;
         }
 
-        if (_workspace == 0)
-        {
-            _workspace = context.Scratch(ScratchKind.Gemm, WorkspaceBytes);
-        }
-
-        GemmPlan plan = new(_handle, shape, context.ActivationType);
+        GemmPlan plan = new(_handle, shape, _context.ActivationType);
         Span<MatmulHeuristicResult> candidates = stackalloc MatmulHeuristicResult[CandidateCount];
         bool invariant = shape.BucketRows == 0;
         GemmCall typical = call with { Rows = invariant ? InvariantRows : shape.BucketRows };
@@ -84,10 +94,10 @@ internal sealed unsafe class GemmPlans(CudaContext context) : IDisposable
         {
             plan.Dispose();
             throw new NotSupportedException(
-                $"cuBLASLt {CublasLt.Api.Version} has no algorithm for {shape.Outputs} x {shape.Inputs} {context.ActivationType.Name()} to {shape.OutputType.Name()}.");
+                $"cuBLASLt {CublasLt.Api.Version} has no algorithm for {shape.Outputs} x {shape.Inputs} {_context.ActivationType.Name()} to {shape.OutputType.Name()}.");
         }
 
-        bool timed = !invariant && shape.BucketRows <= LargestTimedRows && count > 1 && !context.IsCapturing;
+        bool timed = !invariant && shape.BucketRows <= LargestTimedRows && count > 1 && !_context.IsCapturing;
         plan.Algorithm = candidates[timed ? Fastest(plan, call, candidates[..count]) : 0].Algorithm;
         _plans.Add(shape, plan);
         return plan;
@@ -96,8 +106,8 @@ internal sealed unsafe class GemmPlans(CudaContext context) : IDisposable
     /// <summary>Runs the call itself with each candidate: it computes the same thing each time, and its memory is there.</summary>
     private int Fastest(GemmPlan plan, in GemmCall call, ReadOnlySpan<MatmulHeuristicResult> candidates)
     {
-        using CudaEvent start = new(context.Device, context.Stream, timing: true);
-        using CudaEvent end = new(context.Device, context.Stream, timing: true);
+        using CudaEvent start = new(_context.Device, _context.Stream, timing: true);
+        using CudaEvent end = new(_context.Device, _context.Stream, timing: true);
         int fastest = 0;
         float best = float.PositiveInfinity;
         for (int i = 0; i < candidates.Length; i++)
@@ -106,9 +116,9 @@ internal sealed unsafe class GemmPlans(CudaContext context) : IDisposable
             for (int run = 0; run <= TimedRuns; run++)
             {
                 // The weights of a model do not stay in the cache from step to step. Clearing also covers the launch's latency.
-                context.Stream.Clear(_workspace, Math.Min(WorkspaceBytes, context.Device.L2Bytes));
+                _context.Stream.Clear(_workspace, Math.Min(WorkspaceBytes, _context.Device.L2Bytes));
                 start.Record();
-                plan.Run(call, candidates[i].Algorithm, _workspace, WorkspaceBytes, context.Stream.Handle);
+                plan.Run(call, candidates[i].Algorithm, _workspace, WorkspaceBytes, _context.Stream.Handle);
                 end.Record();
                 end.Wait();
                 if (run > 0)
