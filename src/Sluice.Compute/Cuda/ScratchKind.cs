@@ -12,6 +12,9 @@ internal enum ScratchKind
     /// <summary>Counters of arrived partial results; they reset themselves.</summary>
     AttentionCounters,
 
+    /// <summary>Counters of work items that blocks of threads take; they reset themselves.</summary>
+    AttentionItems,
+
     /// <summary>Per-row state of sampling.</summary>
     Sampling,
 
