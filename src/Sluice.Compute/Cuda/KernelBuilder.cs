@@ -63,6 +63,16 @@ internal sealed class KernelBuilder
     /// <summary>The machine code, built on the calling thread when nobody has begun.</summary>
     public byte[] Build(string source, KernelTarget target, KernelDefines defines) => Get(source, target, defines, out _).Result();
 
+    /// <summary>Waits for everything that was started, and helps with it.</summary>
+    /// <exception cref="CudaException">A kernel does not compile.</exception>
+    public void WaitForAll()
+    {
+        foreach (KernelBuild build in _builds.Values)
+        {
+            _ = build.Result();
+        }
+    }
+
     internal byte[] ReadOrCompile(KernelBuild build)
     {
         string key = KernelCache.Key(build.Source, build.Target, build.Defines, _compiler.Value.Version);

@@ -31,6 +31,12 @@ internal sealed unsafe class KernelStore : IDisposable
 
     public KernelTarget Target { get; }
 
+    /// <summary>
+    /// Launches only start the compilation of what they need, in parallel, and run nothing. For a first pass over operations whose
+    /// results do not matter; the second pass then finds its kernels compiled or on their way.
+    /// </summary>
+    public bool IsCollecting { get; set; } = DryDevice.IsOn;
+
     /// <summary>Enqueues one kernel.</summary>
     /// <param name="kernel">What to run.</param>
     /// <param name="defines">What its source is compiled with, besides the chip and the activation type.</param>
@@ -40,6 +46,12 @@ internal sealed unsafe class KernelStore : IDisposable
     public void Launch<TArgs>(KernelDefinition<TArgs> kernel, KernelDefines defines, in TArgs arguments, in LaunchShape shape, nint stream)
         where TArgs : unmanaged
     {
+        if (IsCollecting)
+        {
+            Prefetch(kernel, defines);
+            return;
+        }
+
         LoadedKernel loaded = Get(kernel, defines, sizeof(TArgs));
         if (shape.SharedBytes > loaded.SharedLimitBytes)
         {
@@ -96,6 +108,12 @@ internal sealed unsafe class KernelStore : IDisposable
     public int BlocksPerMultiprocessor<TArgs>(KernelDefinition<TArgs> kernel, KernelDefines defines, int blockThreads, int sharedBytes)
         where TArgs : unmanaged
     {
+        if (DryDevice.IsOn)
+        {
+            Prefetch(kernel, defines);
+            return 1;
+        }
+
         LoadedKernel loaded = Get(kernel, defines, sizeof(TArgs));
         if (sharedBytes > loaded.SharedLimitBytes)
         {
@@ -179,6 +197,7 @@ internal sealed unsafe class KernelStore : IDisposable
     /// </summary>
     private nuint CheckParameters(KernelDefinition kernel, nint function, int argumentBytes)
     {
+        // None at all: a driver that cannot say.
         nuint end = 0;
         for (nuint index = 0; ; index++)
         {
@@ -189,6 +208,11 @@ internal sealed unsafe class KernelStore : IDisposable
             }
 
             end = offset + size;
+        }
+
+        if (end == 0)
+        {
+            return (nuint)argumentBytes;
         }
 
         if ((int)end > argumentBytes || argumentBytes - (int)end >= sizeof(long))

@@ -52,6 +52,19 @@ public sealed class KernelParameterTests
     }
 
     [Fact]
+    public void Sources_Kernels_AllHaveALauncher()
+    {
+        HashSet<(string, string)> launched = [.. KernelParameters.Definitions().Select(pair => (pair.Definition.Source, pair.Definition.Function))];
+        foreach (string source in KernelSource.All())
+        {
+            foreach (string function in KernelParameters.InSource(KernelSource.Load(source).Text).Keys)
+            {
+                Assert.True(launched.Contains((source, function)), $"{source}: nothing launches {function}.");
+            }
+        }
+    }
+
+    [Fact]
     public void InSource_FormsOfParameters_AreRecognised()
     {
         const string Text = """

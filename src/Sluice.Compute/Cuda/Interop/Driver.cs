@@ -12,9 +12,7 @@ internal sealed unsafe class Driver
     /// <summary>CUDA 12.4: the oldest driver that the program runs on.</summary>
     public const int OldestVersion = 12040;
 
-    private static readonly Lazy<Driver> Loaded = new(() => new Driver(NativeLibraryLocator.Default));
-
-    private readonly NativeExports _exports;
+    private static readonly Lazy<Driver> Loaded = new(() => new Driver(DryDevice.IsOn ? DryDevice.Driver : NativeLibraryLocator.Default.Load(NativeLibraryNames.Driver)));
 
     public readonly delegate* unmanaged<uint, CudaResult> Init;
     public readonly delegate* unmanaged<int*, CudaResult> DriverGetVersion;
@@ -96,92 +94,91 @@ internal sealed unsafe class Driver
     /// <summary>Map, type, rank, address, sizes, strides in bytes from the second dimension on, box, element strides, interleave, swizzle, L2 promotion, fill.</summary>
     public readonly delegate* unmanaged<TensorMap*, TensorMapType, uint, nint, ulong*, ulong*, uint*, uint*, int, TensorMapSwizzle, TensorMapPromotion, int, CudaResult> TensorMapEncodeTiled;
 
-    private Driver(NativeLibraryLocator locator)
+    private Driver(NativeExports exports)
     {
-        _exports = locator.Load(NativeLibraryNames.Driver);
-        DriverGetVersion = (delegate* unmanaged<int*, CudaResult>)_exports["cuDriverGetVersion"];
+        DriverGetVersion = (delegate* unmanaged<int*, CudaResult>)exports["cuDriverGetVersion"];
         int version;
         CudaResult result = DriverGetVersion(&version);
         if (result != CudaResult.Success || version < OldestVersion)
         {
             throw new CudaUnavailableException(
-                $"The NVIDIA driver ({_exports.Path}) supports CUDA {version / 1000}.{version % 1000 / 10} and Sluice needs 12.4; {NativeLibraryNames.Driver.Fix}.");
+                $"The NVIDIA driver ({exports.Path}) supports CUDA {version / 1000}.{version % 1000 / 10} and Sluice needs 12.4; {NativeLibraryNames.Driver.Fix}.");
         }
 
         Version = version;
-        Init = (delegate* unmanaged<uint, CudaResult>)_exports["cuInit"];
-        GetErrorName = (delegate* unmanaged<CudaResult, byte**, CudaResult>)_exports["cuGetErrorName"];
-        GetErrorString = (delegate* unmanaged<CudaResult, byte**, CudaResult>)_exports["cuGetErrorString"];
+        Init = (delegate* unmanaged<uint, CudaResult>)exports["cuInit"];
+        GetErrorName = (delegate* unmanaged<CudaResult, byte**, CudaResult>)exports["cuGetErrorName"];
+        GetErrorString = (delegate* unmanaged<CudaResult, byte**, CudaResult>)exports["cuGetErrorString"];
 
-        DeviceGetCount = (delegate* unmanaged<int*, CudaResult>)_exports["cuDeviceGetCount"];
-        DeviceGet = (delegate* unmanaged<int*, int, CudaResult>)_exports["cuDeviceGet"];
-        DeviceGetName = (delegate* unmanaged<byte*, int, int, CudaResult>)_exports["cuDeviceGetName"];
-        DeviceGetUuid = (delegate* unmanaged<Guid*, int, CudaResult>)_exports["cuDeviceGetUuid_v2"];
-        DeviceGetPciBusId = (delegate* unmanaged<byte*, int, int, CudaResult>)_exports["cuDeviceGetPCIBusId"];
-        DeviceGetAttribute = (delegate* unmanaged<int*, DeviceAttribute, int, CudaResult>)_exports["cuDeviceGetAttribute"];
-        DeviceTotalMem = (delegate* unmanaged<nuint*, int, CudaResult>)_exports["cuDeviceTotalMem_v2"];
-        DeviceCanAccessPeer = (delegate* unmanaged<int*, int, int, CudaResult>)_exports["cuDeviceCanAccessPeer"];
-        DevicePrimaryContextRetain = (delegate* unmanaged<nint*, int, CudaResult>)_exports["cuDevicePrimaryCtxRetain"];
-        DevicePrimaryContextRelease = (delegate* unmanaged<int, CudaResult>)_exports["cuDevicePrimaryCtxRelease_v2"];
-        DevicePrimaryContextSetFlags = (delegate* unmanaged<int, uint, CudaResult>)_exports["cuDevicePrimaryCtxSetFlags_v2"];
+        DeviceGetCount = (delegate* unmanaged<int*, CudaResult>)exports["cuDeviceGetCount"];
+        DeviceGet = (delegate* unmanaged<int*, int, CudaResult>)exports["cuDeviceGet"];
+        DeviceGetName = (delegate* unmanaged<byte*, int, int, CudaResult>)exports["cuDeviceGetName"];
+        DeviceGetUuid = (delegate* unmanaged<Guid*, int, CudaResult>)exports["cuDeviceGetUuid_v2"];
+        DeviceGetPciBusId = (delegate* unmanaged<byte*, int, int, CudaResult>)exports["cuDeviceGetPCIBusId"];
+        DeviceGetAttribute = (delegate* unmanaged<int*, DeviceAttribute, int, CudaResult>)exports["cuDeviceGetAttribute"];
+        DeviceTotalMem = (delegate* unmanaged<nuint*, int, CudaResult>)exports["cuDeviceTotalMem_v2"];
+        DeviceCanAccessPeer = (delegate* unmanaged<int*, int, int, CudaResult>)exports["cuDeviceCanAccessPeer"];
+        DevicePrimaryContextRetain = (delegate* unmanaged<nint*, int, CudaResult>)exports["cuDevicePrimaryCtxRetain"];
+        DevicePrimaryContextRelease = (delegate* unmanaged<int, CudaResult>)exports["cuDevicePrimaryCtxRelease_v2"];
+        DevicePrimaryContextSetFlags = (delegate* unmanaged<int, uint, CudaResult>)exports["cuDevicePrimaryCtxSetFlags_v2"];
 
-        ContextSetCurrent = (delegate* unmanaged<nint, CudaResult>)_exports["cuCtxSetCurrent"];
-        ContextGetCurrent = (delegate* unmanaged<nint*, CudaResult>)_exports["cuCtxGetCurrent"];
-        ContextSynchronize = (delegate* unmanaged<CudaResult>)_exports["cuCtxSynchronize"];
-        ContextEnablePeerAccess = (delegate* unmanaged<nint, uint, CudaResult>)_exports["cuCtxEnablePeerAccess"];
+        ContextSetCurrent = (delegate* unmanaged<nint, CudaResult>)exports["cuCtxSetCurrent"];
+        ContextGetCurrent = (delegate* unmanaged<nint*, CudaResult>)exports["cuCtxGetCurrent"];
+        ContextSynchronize = (delegate* unmanaged<CudaResult>)exports["cuCtxSynchronize"];
+        ContextEnablePeerAccess = (delegate* unmanaged<nint, uint, CudaResult>)exports["cuCtxEnablePeerAccess"];
 
-        MemGetInfo = (delegate* unmanaged<nuint*, nuint*, CudaResult>)_exports["cuMemGetInfo_v2"];
-        MemAlloc = (delegate* unmanaged<nint*, nuint, CudaResult>)_exports["cuMemAlloc_v2"];
-        MemFree = (delegate* unmanaged<nint, CudaResult>)_exports["cuMemFree_v2"];
-        MemHostAlloc = (delegate* unmanaged<nint*, nuint, uint, CudaResult>)_exports["cuMemHostAlloc"];
-        MemFreeHost = (delegate* unmanaged<nint, CudaResult>)_exports["cuMemFreeHost"];
-        MemHostRegister = (delegate* unmanaged<nint, nuint, uint, CudaResult>)_exports["cuMemHostRegister_v2"];
-        MemHostUnregister = (delegate* unmanaged<nint, CudaResult>)_exports["cuMemHostUnregister"];
-        MemHostGetDevicePointer = (delegate* unmanaged<nint*, nint, uint, CudaResult>)_exports["cuMemHostGetDevicePointer_v2"];
+        MemGetInfo = (delegate* unmanaged<nuint*, nuint*, CudaResult>)exports["cuMemGetInfo_v2"];
+        MemAlloc = (delegate* unmanaged<nint*, nuint, CudaResult>)exports["cuMemAlloc_v2"];
+        MemFree = (delegate* unmanaged<nint, CudaResult>)exports["cuMemFree_v2"];
+        MemHostAlloc = (delegate* unmanaged<nint*, nuint, uint, CudaResult>)exports["cuMemHostAlloc"];
+        MemFreeHost = (delegate* unmanaged<nint, CudaResult>)exports["cuMemFreeHost"];
+        MemHostRegister = (delegate* unmanaged<nint, nuint, uint, CudaResult>)exports["cuMemHostRegister_v2"];
+        MemHostUnregister = (delegate* unmanaged<nint, CudaResult>)exports["cuMemHostUnregister"];
+        MemHostGetDevicePointer = (delegate* unmanaged<nint*, nint, uint, CudaResult>)exports["cuMemHostGetDevicePointer_v2"];
 
-        MemcpyHostToDevice = (delegate* unmanaged<nint, nint, nuint, CudaResult>)_exports["cuMemcpyHtoD_v2"];
-        MemcpyDeviceToHost = (delegate* unmanaged<nint, nint, nuint, CudaResult>)_exports["cuMemcpyDtoH_v2"];
-        MemcpyHostToDeviceAsync = (delegate* unmanaged<nint, nint, nuint, nint, CudaResult>)_exports["cuMemcpyHtoDAsync_v2"];
-        MemcpyDeviceToHostAsync = (delegate* unmanaged<nint, nint, nuint, nint, CudaResult>)_exports["cuMemcpyDtoHAsync_v2"];
-        MemcpyDeviceToDeviceAsync = (delegate* unmanaged<nint, nint, nuint, nint, CudaResult>)_exports["cuMemcpyDtoDAsync_v2"];
-        Memcpy2DAsync = (delegate* unmanaged<Copy2D*, nint, CudaResult>)_exports["cuMemcpy2DAsync_v2"];
-        MemsetBytesAsync = (delegate* unmanaged<nint, byte, nuint, nint, CudaResult>)_exports["cuMemsetD8Async"];
-        MemsetWordsAsync = (delegate* unmanaged<nint, uint, nuint, nint, CudaResult>)_exports["cuMemsetD32Async"];
+        MemcpyHostToDevice = (delegate* unmanaged<nint, nint, nuint, CudaResult>)exports["cuMemcpyHtoD_v2"];
+        MemcpyDeviceToHost = (delegate* unmanaged<nint, nint, nuint, CudaResult>)exports["cuMemcpyDtoH_v2"];
+        MemcpyHostToDeviceAsync = (delegate* unmanaged<nint, nint, nuint, nint, CudaResult>)exports["cuMemcpyHtoDAsync_v2"];
+        MemcpyDeviceToHostAsync = (delegate* unmanaged<nint, nint, nuint, nint, CudaResult>)exports["cuMemcpyDtoHAsync_v2"];
+        MemcpyDeviceToDeviceAsync = (delegate* unmanaged<nint, nint, nuint, nint, CudaResult>)exports["cuMemcpyDtoDAsync_v2"];
+        Memcpy2DAsync = (delegate* unmanaged<Copy2D*, nint, CudaResult>)exports["cuMemcpy2DAsync_v2"];
+        MemsetBytesAsync = (delegate* unmanaged<nint, byte, nuint, nint, CudaResult>)exports["cuMemsetD8Async"];
+        MemsetWordsAsync = (delegate* unmanaged<nint, uint, nuint, nint, CudaResult>)exports["cuMemsetD32Async"];
 
-        StreamCreateWithPriority = (delegate* unmanaged<nint*, uint, int, CudaResult>)_exports["cuStreamCreateWithPriority"];
-        StreamDestroy = (delegate* unmanaged<nint, CudaResult>)_exports["cuStreamDestroy_v2"];
-        StreamSynchronize = (delegate* unmanaged<nint, CudaResult>)_exports["cuStreamSynchronize"];
-        StreamQuery = (delegate* unmanaged<nint, CudaResult>)_exports["cuStreamQuery"];
-        StreamWaitEvent = (delegate* unmanaged<nint, nint, uint, CudaResult>)_exports["cuStreamWaitEvent"];
-        StreamBeginCapture = (delegate* unmanaged<nint, CaptureMode, CudaResult>)_exports["cuStreamBeginCapture_v2"];
-        StreamEndCapture = (delegate* unmanaged<nint, nint*, CudaResult>)_exports["cuStreamEndCapture"];
-        StreamIsCapturing = (delegate* unmanaged<nint, int*, CudaResult>)_exports["cuStreamIsCapturing"];
+        StreamCreateWithPriority = (delegate* unmanaged<nint*, uint, int, CudaResult>)exports["cuStreamCreateWithPriority"];
+        StreamDestroy = (delegate* unmanaged<nint, CudaResult>)exports["cuStreamDestroy_v2"];
+        StreamSynchronize = (delegate* unmanaged<nint, CudaResult>)exports["cuStreamSynchronize"];
+        StreamQuery = (delegate* unmanaged<nint, CudaResult>)exports["cuStreamQuery"];
+        StreamWaitEvent = (delegate* unmanaged<nint, nint, uint, CudaResult>)exports["cuStreamWaitEvent"];
+        StreamBeginCapture = (delegate* unmanaged<nint, CaptureMode, CudaResult>)exports["cuStreamBeginCapture_v2"];
+        StreamEndCapture = (delegate* unmanaged<nint, nint*, CudaResult>)exports["cuStreamEndCapture"];
+        StreamIsCapturing = (delegate* unmanaged<nint, int*, CudaResult>)exports["cuStreamIsCapturing"];
 
-        EventCreate = (delegate* unmanaged<nint*, uint, CudaResult>)_exports["cuEventCreate"];
-        EventDestroy = (delegate* unmanaged<nint, CudaResult>)_exports["cuEventDestroy_v2"];
-        EventRecord = (delegate* unmanaged<nint, nint, CudaResult>)_exports["cuEventRecord"];
-        EventQuery = (delegate* unmanaged<nint, CudaResult>)_exports["cuEventQuery"];
-        EventSynchronize = (delegate* unmanaged<nint, CudaResult>)_exports["cuEventSynchronize"];
-        EventElapsedTime = (delegate* unmanaged<float*, nint, nint, CudaResult>)_exports["cuEventElapsedTime"];
+        EventCreate = (delegate* unmanaged<nint*, uint, CudaResult>)exports["cuEventCreate"];
+        EventDestroy = (delegate* unmanaged<nint, CudaResult>)exports["cuEventDestroy_v2"];
+        EventRecord = (delegate* unmanaged<nint, nint, CudaResult>)exports["cuEventRecord"];
+        EventQuery = (delegate* unmanaged<nint, CudaResult>)exports["cuEventQuery"];
+        EventSynchronize = (delegate* unmanaged<nint, CudaResult>)exports["cuEventSynchronize"];
+        EventElapsedTime = (delegate* unmanaged<float*, nint, nint, CudaResult>)exports["cuEventElapsedTime"];
 
-        ModuleLoadDataEx = (delegate* unmanaged<nint*, void*, uint, int*, void**, CudaResult>)_exports["cuModuleLoadDataEx"];
-        ModuleUnload = (delegate* unmanaged<nint, CudaResult>)_exports["cuModuleUnload"];
-        ModuleGetFunction = (delegate* unmanaged<nint*, nint, byte*, CudaResult>)_exports["cuModuleGetFunction"];
-        ModuleGetGlobal = (delegate* unmanaged<nint*, nuint*, nint, byte*, CudaResult>)_exports["cuModuleGetGlobal_v2"];
-        FuncGetAttribute = (delegate* unmanaged<int*, FunctionAttribute, nint, CudaResult>)_exports["cuFuncGetAttribute"];
-        FuncSetAttribute = (delegate* unmanaged<nint, FunctionAttribute, int, CudaResult>)_exports["cuFuncSetAttribute"];
-        FuncGetParamInfo = (delegate* unmanaged<nint, nuint, nuint*, nuint*, CudaResult>)_exports["cuFuncGetParamInfo"];
-        OccupancyMaxActiveBlocks = (delegate* unmanaged<int*, nint, int, nuint, CudaResult>)_exports["cuOccupancyMaxActiveBlocksPerMultiprocessor"];
-        OccupancyMaxActiveClusters = (delegate* unmanaged<int*, nint, LaunchConfig*, CudaResult>)_exports["cuOccupancyMaxActiveClusters"];
-        LaunchKernelEx = (delegate* unmanaged<LaunchConfig*, nint, void**, void**, CudaResult>)_exports["cuLaunchKernelEx"];
+        ModuleLoadDataEx = (delegate* unmanaged<nint*, void*, uint, int*, void**, CudaResult>)exports["cuModuleLoadDataEx"];
+        ModuleUnload = (delegate* unmanaged<nint, CudaResult>)exports["cuModuleUnload"];
+        ModuleGetFunction = (delegate* unmanaged<nint*, nint, byte*, CudaResult>)exports["cuModuleGetFunction"];
+        ModuleGetGlobal = (delegate* unmanaged<nint*, nuint*, nint, byte*, CudaResult>)exports["cuModuleGetGlobal_v2"];
+        FuncGetAttribute = (delegate* unmanaged<int*, FunctionAttribute, nint, CudaResult>)exports["cuFuncGetAttribute"];
+        FuncSetAttribute = (delegate* unmanaged<nint, FunctionAttribute, int, CudaResult>)exports["cuFuncSetAttribute"];
+        FuncGetParamInfo = (delegate* unmanaged<nint, nuint, nuint*, nuint*, CudaResult>)exports["cuFuncGetParamInfo"];
+        OccupancyMaxActiveBlocks = (delegate* unmanaged<int*, nint, int, nuint, CudaResult>)exports["cuOccupancyMaxActiveBlocksPerMultiprocessor"];
+        OccupancyMaxActiveClusters = (delegate* unmanaged<int*, nint, LaunchConfig*, CudaResult>)exports["cuOccupancyMaxActiveClusters"];
+        LaunchKernelEx = (delegate* unmanaged<LaunchConfig*, nint, void**, void**, CudaResult>)exports["cuLaunchKernelEx"];
 
-        GraphInstantiate = (delegate* unmanaged<nint*, nint, ulong, CudaResult>)_exports["cuGraphInstantiateWithFlags"];
-        GraphLaunch = (delegate* unmanaged<nint, nint, CudaResult>)_exports["cuGraphLaunch"];
-        GraphUpload = (delegate* unmanaged<nint, nint, CudaResult>)_exports["cuGraphUpload"];
-        GraphGetNodes = (delegate* unmanaged<nint, nint*, nuint*, CudaResult>)_exports["cuGraphGetNodes"];
-        GraphDestroy = (delegate* unmanaged<nint, CudaResult>)_exports["cuGraphDestroy"];
-        GraphExecDestroy = (delegate* unmanaged<nint, CudaResult>)_exports["cuGraphExecDestroy"];
-        TensorMapEncodeTiled = (delegate* unmanaged<TensorMap*, TensorMapType, uint, nint, ulong*, ulong*, uint*, uint*, int, TensorMapSwizzle, TensorMapPromotion, int, CudaResult>)_exports["cuTensorMapEncodeTiled"];
+        GraphInstantiate = (delegate* unmanaged<nint*, nint, ulong, CudaResult>)exports["cuGraphInstantiateWithFlags"];
+        GraphLaunch = (delegate* unmanaged<nint, nint, CudaResult>)exports["cuGraphLaunch"];
+        GraphUpload = (delegate* unmanaged<nint, nint, CudaResult>)exports["cuGraphUpload"];
+        GraphGetNodes = (delegate* unmanaged<nint, nint*, nuint*, CudaResult>)exports["cuGraphGetNodes"];
+        GraphDestroy = (delegate* unmanaged<nint, CudaResult>)exports["cuGraphDestroy"];
+        GraphExecDestroy = (delegate* unmanaged<nint, CudaResult>)exports["cuGraphExecDestroy"];
+        TensorMapEncodeTiled = (delegate* unmanaged<TensorMap*, TensorMapType, uint, nint, ulong*, ulong*, uint*, uint*, int, TensorMapSwizzle, TensorMapPromotion, int, CudaResult>)exports["cuTensorMapEncodeTiled"];
     }
 
     /// <summary>The loaded driver. <c>cuInit</c> is the first caller's business.</summary>
