@@ -26,8 +26,8 @@ internal static class EngineFlags
         .. Group(
             "Context and batching",
             Integer("max-model-len", "Longest prompt and completion together, in tokens; auto or -1 for the longest that the KV memory holds.", "the model's", 1).Word("auto", "-1"),
-            Integer("max-num-batched-tokens", "Tokens that one step works on.", "2048", 1),
-            Integer("max-num-seqs", "Sequences that one step works on.", "128", 1),
+            Integer("max-num-batched-tokens", "Tokens that one step works on.", "2048; 8192 on a GPU from 70 GiB on, 16384 from 160 GiB on", 1),
+            Integer("max-num-seqs", "Sequences that one step works on.", "128 on the CPU, 256 on a GPU, 1024 on one from 70 GiB on", 1),
             Switch("enable-chunked-prefill", "Split long prompts over several steps.", "on"),
             Integer("long-prefill-token-threshold", "Most tokens of one prompt in a step; 0 for no limit of its own.", "0"),
             Choice("scheduling-policy", "Order of waiting requests.", "fcfs", "fcfs", "priority"),

@@ -78,6 +78,81 @@ public sealed class MemoryPlanTests
     public void Create_BlockCountOverride_IsTakenAsItIs() =>
         Assert.Equal(300, MemoryPlan.Create(Inputs with { BlockCountOverride = 300, AvailableBytes = 1 }).BlockCount);
 
+    // A model like Llama-3.1-8B on a GPU like an H100: 128 KiB a token, 2 MiB a block.
+    private const long GiB = 1L << 30;
+    private static readonly GpuMemory H100 = new(TotalBytes: 79 * GiB, FreeBytes: (79 * GiB) - MemoryPlan.ContextBytes, GraphCount: 51);
+
+    private static readonly MemoryPlanInputs OnGpu = new()
+    {
+        Model = new ModelMemory(15 * GiB, (8192 * 128 * 1024) + (64 * MiB), 128 * 1024) { ActivationBytesPerToken = 128 * 1024, LayerCount = 32 },
+        VocabularySize = 128_256,
+        MaxPositions = 131_072,
+        AvailableBytes = H100.FreeBytes,
+        Gpu = H100,
+        Utilization = 0.92,
+        BlockSize = 16,
+        MaxSequences = 1024,
+        MaxBatchedTokens = 8192,
+        CouldUseFp8Cache = true,
+        SwapSpaceBytes = 4 * GiB,
+    };
+
+    [Fact]
+    public void Create_Gpu_TakesTheShareOfAllItsMemory()
+    {
+        MemoryPlan plan = MemoryPlan.Create(OnGpu);
+        long budget = (long)(79 * GiB * 0.92);
+        Assert.InRange(plan.OtherBytes + plan.KvBytes, budget - (2 * MiB), budget);
+        Assert.Equal((131_072, 512, 4 * GiB), (plan.MaxModelLen, plan.LogitRows, plan.SwapBytes));
+        Assert.True(plan is { FixedBytes: > 0, WorkspaceBytes: > 0, GraphBytes: > 0, SamplerBytes: > 0 });
+        Assert.True(MemoryPlan.Create(OnGpu with { Gpu = H100 with { GraphCount = 0 } }).KvBytes > plan.KvBytes);
+    }
+
+    [Fact]
+    public void Create_GpuInUse_SaysWhatIsFreeAndWhatShareWouldDo()
+    {
+        var error = Assert.Throws<UserErrorException>(() => MemoryPlan.Create(OnGpu with { Gpu = H100 with { FreeBytes = 40 * GiB } }));
+        Assert.Equal(
+            "Free memory on device (40.00/79.00 GiB) on startup is less than desired GPU memory utilization (0.92, 72.68 GiB). Decrease " +
+            "--gpu-memory-utilization (up to 0.51 would do) or reduce GPU memory used by other processes.",
+            error.Message);
+        Assert.True(MemoryPlan.Create(OnGpu with { Gpu = H100 with { FreeBytes = 40 * GiB }, Utilization = 0.51 }).BlockCount > 0);
+        Assert.Equal(1024, MemoryPlan.Create(OnGpu with { Gpu = H100 with { FreeBytes = 40 * GiB }, KvCacheMemoryBytes = 2 * GiB, MaxModelLen = 4096 }).BlockCount);
+    }
+
+    [Fact]
+    public void Create_GpuContextDoesNotFit_NamesTheFlagsThatHelp()
+    {
+        // A GPU of 24 GiB with this model's weights has about 4 GiB for the cache.
+        GpuMemory small = new(24 * GiB, (24 * GiB) - MemoryPlan.ContextBytes, 35);
+        MemoryPlanInputs inputs = OnGpu with { Gpu = small, MaxSequences = 256, MaxModelLen = 40_000 };
+        string message = Assert.Throws<UserErrorException>(() => MemoryPlan.Create(inputs)).Message;
+        int fits = int.Parse(System.Text.RegularExpressions.Regex.Match(message, "estimated maximum model length is ([0-9]+)\\.").Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture);
+        Assert.Equal(fits, MemoryPlan.Create(inputs with { MaxModelLen = fits }).MaxModelLen);
+        string way = System.Text.RegularExpressions.Regex.Match(message, "--gpu-memory-utilization ([0-9.]+[0-9])").Groups[1].Value;
+        Assert.Equal(40_000, MemoryPlan.Create(inputs with { Utilization = double.Parse(way, System.Globalization.CultureInfo.InvariantCulture) }).MaxModelLen);
+        Assert.Contains($"Try --max-model-len {fits}, ", message, StringComparison.Ordinal);
+        Assert.EndsWith(" or --kv-cache-dtype fp8.", message, StringComparison.Ordinal);
+        Assert.Equal(40_000, MemoryPlan.Create(inputs with { Model = inputs.Model with { KvBytesPerToken = 64 * 1024 } }).MaxModelLen);
+    }
+
+    [Fact]
+    public void Create_GpuTooSmallForTheWeights_SaysWhatTakesHowMuch()
+    {
+        GpuMemory small = new(16 * GiB, (16 * GiB) - MemoryPlan.ContextBytes, 0);
+        string message = Assert.Throws<UserErrorException>(() => MemoryPlan.Create(OnGpu with { Gpu = small })).Message;
+        Assert.StartsWith("No available memory for the cache blocks: one block needs 2", message.Replace("0.00195", "2", StringComparison.Ordinal), StringComparison.Ordinal);
+        Assert.Contains("Of 14.72 GiB the weights take 15.00, activations of 8192 tokens 1.06", message, StringComparison.Ordinal);
+        Assert.EndsWith("Use a smaller model or a GPU with more memory.", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Create_GpuCacheLargerThanFree_IsRefusedBeforeAnythingIsLoaded()
+    {
+        string message = Assert.Throws<UserErrorException>(() => MemoryPlan.Create(OnGpu with { KvCacheMemoryBytes = 70 * GiB })).Message;
+        Assert.Contains("70.00 GiB of them for the KV cache, and 78.49 GiB are free", message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(32_000, 128, 128)]
     [InlineData(262_144, 128, 64)]
