@@ -93,6 +93,12 @@ public interface IBackend : IDisposable
     /// <exception cref="NotSupportedException">The device has no graphs.</exception>
     DeviceGraph Capture(Action operations);
 
+    /// <summary>
+    /// Looks at what <paramref name="operations"/> enqueues and starts making, all at once and in the background, what the device needs
+    /// for it: compiled kernels. What they compute is undefined, so they are run again for real. A device that needs nothing may skip them.
+    /// </summary>
+    void Prepare(Action operations);
+
     /// <summary>Waits until all operations are done.</summary>
     void Synchronize();
 

@@ -154,6 +154,12 @@ public sealed unsafe class CpuBackend : IBackend
         => throw new NotSupportedException("The processor runs operations at once and records none: ask SupportsGraphs first.");
 
     /// <inheritdoc/>
+    public void Prepare(Action operations)
+    {
+        // The code of the processor's operations was compiled with the program.
+    }
+
+    /// <inheritdoc/>
     public void Synchronize()
     {
         // Operations have finished when they return.

@@ -216,6 +216,23 @@ public sealed unsafe class CudaBackend : IBackend
     }
 
     /// <inheritdoc/>
+    public void Prepare(Action operations)
+    {
+        ArgumentNullException.ThrowIfNull(operations);
+        _context.RequireNoCapture("Preparing operations");
+        bool wasCollecting = _context.Kernels.IsCollecting;
+        _context.Kernels.IsCollecting = true;
+        try
+        {
+            operations();
+        }
+        finally
+        {
+            _context.Kernels.IsCollecting = wasCollecting;
+        }
+    }
+
+    /// <inheritdoc/>
     public void Synchronize()
     {
         _context.RequireNoCapture("Waiting");
