@@ -27,17 +27,19 @@ internal sealed unsafe class CudaGraph : DeviceGraph
         device.Check(driver.StreamBeginCapture(stream, CaptureMode.ThreadLocal), "cuStreamBeginCapture");
         nint graph = 0;
         context.IsCapturing = true;
-        CudaResult ended;
+        CudaResult ended = CudaResult.Success;
         try
         {
             operations();
         }
-        finally
+        catch
         {
-            context.IsCapturing = false;
-            ended = driver.StreamEndCapture(stream, &graph);
+            End();
+            Discard(graph);
+            throw;
         }
 
+        End();
         try
         {
             device.Check(ended, "cuStreamEndCapture");
@@ -50,10 +52,23 @@ internal sealed unsafe class CudaGraph : DeviceGraph
         }
         finally
         {
-            if (graph != 0)
-            {
-                _ = driver.GraphDestroy(graph);
-            }
+            Discard(graph);
+        }
+
+        void End()
+        {
+            context.IsCapturing = false;
+            nint captured;
+            ended = driver.StreamEndCapture(stream, &captured);
+            graph = ended == CudaResult.Success ? captured : 0;
+        }
+    }
+
+    private static void Discard(nint graph)
+    {
+        if (graph != 0)
+        {
+            _ = Driver.Api.GraphDestroy(graph);
         }
     }
 

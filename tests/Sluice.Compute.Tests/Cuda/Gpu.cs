@@ -71,15 +71,21 @@ internal static class Gpu
     /// <summary>Random numbers of a 16-bit type in ±[0.5, 1), made fast: weights of real models have hundreds of millions.</summary>
     public static ushort[] RandomBits(Random random, int count, DType type)
     {
-        ushort[] values = GC.AllocateUninitializedArray<ushort>(count);
-        random.NextBytes(MemoryMarshal.AsBytes(values.AsSpan()));
-        (ushort keep, ushort exponent) = type == DType.BFloat16 ? ((ushort)0x807F, (ushort)0x3F00) : ((ushort)0x83FF, (ushort)0x3800);
-        for (int i = 0; i < values.Length; i++)
+        ushort[] values = GC.AllocateUninitializedArray<ushort>((count + 3) & ~3);
+        ulong state = (ulong)random.NextInt64();
+        (ulong keep, ulong exponent) = type == DType.BFloat16
+            ? (0x807F_807F_807F_807FUL, 0x3F00_3F00_3F00_3F00UL)
+            : (0x83FF_83FF_83FF_83FFUL, 0x3800_3800_3800_3800UL);
+        foreach (ref ulong four in MemoryMarshal.Cast<ushort, ulong>(values.AsSpan()))
         {
-            values[i] = (ushort)((values[i] & keep) | exponent);
+            // SplitMix64.
+            ulong mixed = state += 0x9E37_79B9_7F4A_7C15;
+            mixed = (mixed ^ (mixed >> 30)) * 0xBF58_476D_1CE4_E5B9;
+            mixed = (mixed ^ (mixed >> 27)) * 0x94D0_49BB_1331_11EB;
+            four = ((mixed ^ (mixed >> 31)) & keep) | exponent;
         }
 
-        return values;
+        return values.Length == count ? values : values[..count];
     }
 
     public static float Widen(ushort bits, DType type) => type == DType.BFloat16 ? (float)new BFloat16(bits) : (float)BitConverter.UInt16BitsToHalf(bits);
