@@ -61,6 +61,8 @@ public sealed class LlmEngine : IAsyncDisposable
         set => _parts.Loop.FaultObserver = value;
     }
 
+    internal GraphCapture Graphs => _parts.Graphs;
+
     internal KvCache.MemoryPlan Memory => _parts.Memory;
 
     /// <summary>Loads a model.</summary>
@@ -74,6 +76,10 @@ public sealed class LlmEngine : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(options);
         return Task.Run(() => new LlmEngine(EngineBuilder.Build(options, progress, cancellation)), cancellation);
     }
+
+    /// <summary>For tests: loads a model on a given device, which the engine then owns.</summary>
+    internal static LlmEngine Load(EngineOptions options, Compute.IBackend device) =>
+        new(EngineBuilder.Build(options, progress: null, CancellationToken.None, device));
 
     /// <summary>Starts a request. It runs whether its stream is read or not, until the stream's buffer is full.</summary>
     /// <exception cref="RequestValidationException">

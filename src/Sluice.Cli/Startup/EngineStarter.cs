@@ -60,6 +60,13 @@ internal static class EngineStarter
         log.Info(string.Create(
             CultureInfo.InvariantCulture,
             $"CPU KV cache size: {memory.KvTokens:N0} tokens, Maximum concurrency for {engine.MaxModelLen:N0} tokens per request: {(double)memory.KvTokens / engine.MaxModelLen:F2}x"));
+        if (engine.Graphs.Count > 0)
+        {
+            log.Info(string.Create(
+                CultureInfo.InvariantCulture,
+                $"Capturing CUDA graphs (decode, FULL): {engine.Graphs.Count} sizes up to {engine.Graphs.LargestSize} took {engine.Graphs.Elapsed.TotalSeconds:F2} seconds"));
+        }
+
         log.Info($"init engine (profile, create kv cache, warmup model) took {total.Elapsed.TotalSeconds:F2} seconds");
         return engine;
     }

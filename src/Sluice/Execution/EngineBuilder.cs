@@ -1,5 +1,5 @@
+using System.Diagnostics;
 using Sluice.Compute;
-using Sluice.Compute.Cpu;
 using Sluice.KvCache;
 using Sluice.Models;
 using Sluice.Scheduling;
@@ -28,9 +28,17 @@ internal sealed record EngineParts
 
     public ChatTemplate? ChatTemplate { get; init; }
 
+    public required GraphCapture Graphs { get; init; }
+
     /// <summary>Lines for the person who started the engine.</summary>
     public required IReadOnlyList<string> Notices { get; init; }
 }
+
+/// <summary>What the capture of decode steps came to; no graphs on a device that has none.</summary>
+/// <param name="Count">Graphs.</param>
+/// <param name="LargestSize">Sequences of the largest.</param>
+/// <param name="Elapsed">Time it took.</param>
+internal readonly record struct GraphCapture(int Count, int LargestSize, TimeSpan Elapsed);
 
 /// <summary>
 /// Loads a model and puts an engine together. Everything that can fail on a user's mistake is checked before the weights
@@ -41,11 +49,18 @@ internal static class EngineBuilder
     // On a CPU the memory is shared with everything else, so the cache takes no more than this unless told to.
     private const long DefaultCpuKvBytes = 4L << 30;
 
-    public static EngineParts Build(EngineOptions options, IProgress<LoadProgress>? progress, CancellationToken cancellation)
+    /// <param name="options">What the user asked for.</param>
+    /// <param name="progress">Told of each few megabytes of weights.</param>
+    /// <param name="cancellation">Stops loading.</param>
+    /// <param name="device">For tests: a backend to use, whatever the options say of the device.</param>
+    public static EngineParts Build(
+        EngineOptions options, IProgress<LoadProgress>? progress, CancellationToken cancellation, IBackend? device = null)
     {
         ModelConfig config = ModelConfigReader.Read(options.Model, options.HfOverrides);
-        Task<(Tokenizer?, ChatTemplate?, string?)> text = Task.Run(() => LoadText(options), cancellation);
-        IBackend backend = CreateBackend(options);
+        EngineOptions asked = options;
+        Task<(Tokenizer?, ChatTemplate?, string?)> text = Task.Run(() => LoadText(asked), cancellation);
+        (IBackend backend, options, string? deviceNotice) = device is null ? DeviceSelector.Create(options, config) : (device, options, null);
+        IDisposable owner = backend;
         try
         {
             SchedulerOptions limits = EngineLimits.Resolve(options, config, backend);
@@ -55,7 +70,11 @@ internal static class EngineBuilder
             LoadedModel loaded = ModelLoader.Load(options, backend, limits.MaxBatchedTokens, progress, cancellation);
             config = loaded.Config;
             var runner = new ModelRunner(backend, loaded.Model, memory, limits, kvType);
+            owner = runner;
             double secondsPerToken = runner.WarmUp(limits.MaxBatchedTokens).TotalSeconds;
+            long captureStart = Stopwatch.GetTimestamp();
+            int graphCount = runner.CaptureGraphs(GraphSizes.Resolve(options, limits.MaxSequences));
+            var graphs = new GraphCapture(graphCount, runner.LargestGraph, Stopwatch.GetElapsedTime(captureStart));
             SwapSpace? swapSpace = AddSwapSpace(options, runner, memory, limits);
             (Tokenizer? tokenizer, ChatTemplate? template, string? textNotice) = text.GetAwaiter().GetResult();
 
@@ -84,21 +103,16 @@ internal static class EngineBuilder
                 Metrics = metrics,
                 Tokenizer = tokenizer,
                 ChatTemplate = template,
-                Notices = [.. new[] { memory.Notice, textNotice, Unused(loaded) }.OfType<string>()],
+                Graphs = graphs,
+                Notices = [.. new[] { deviceNotice, memory.Notice, textNotice, Unused(loaded) }.OfType<string>()],
             };
         }
         catch
         {
-            backend.Dispose();
+            owner.Dispose();
             throw;
         }
     }
-
-    private static IBackend CreateBackend(EngineOptions options) => options.Device switch
-    {
-        DeviceKind.Auto or DeviceKind.Cpu => new CpuBackend(options.CpuThreads),
-        _ => throw new UserErrorException("--device cuda is not supported yet; use --device auto or cpu."),
-    };
 
     private static MemoryPlan Plan(EngineOptions options, ModelConfig config, IBackend backend, SchedulerOptions limits, DType kvType)
     {
@@ -107,14 +121,18 @@ internal static class EngineBuilder
         DType? weightType = options.DType ?? (options.LoadFormat == LoadFormat.Dummy ? config.StoredType : null);
         ModelMemory model = ModelMemory.Plan(
             config, new BuildLimits(limits.MaxBatchedTokens, context), weightType, backend.ActivationType, kvType, checkpoint);
+        bool isGpu = options.Device == DeviceKind.Cuda;
+        (long totalBytes, long availableBytes) = backend.Memory;
         return MemoryPlan.Create(new MemoryPlanInputs
         {
             Model = model,
             VocabularySize = config.VocabularySize,
             MaxPositions = config.MaxPositions,
-            AvailableBytes = backend.Memory.AvailableBytes,
+            AvailableBytes = availableBytes,
+            Gpu = isGpu ? new GpuMemory(totalBytes, availableBytes, GraphSizes.Resolve(options, limits.MaxSequences).Length) : null,
+            CouldUseFp8Cache = isGpu && kvType != DType.Float8E4M3,
             Utilization = options.GpuMemoryUtilization,
-            DefaultKvBytes = DefaultCpuKvBytes,
+            DefaultKvBytes = isGpu ? null : DefaultCpuKvBytes,
             KvCacheMemoryBytes = options.KvCacheMemoryBytes,
             BlockCountOverride = options.NumGpuBlocksOverride,
             BlockSize = limits.BlockSize,
@@ -139,7 +157,6 @@ internal static class EngineBuilder
 
     private static EngineOptions Resolved(EngineOptions options, SchedulerOptions limits, MemoryPlan memory) => options with
     {
-        Device = DeviceKind.Cpu,
         MaxModelLen = memory.MaxModelLen,
         MaxNumBatchedTokens = limits.MaxBatchedTokens,
         MaxNumSeqs = limits.MaxSequences,

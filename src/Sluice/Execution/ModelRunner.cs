@@ -23,6 +23,7 @@ internal sealed class ModelRunner : IStepRunner
     private readonly Sampler _sampler;
     private readonly StepTensors _tensors;
     private readonly LaunchedStep[] _steps = new LaunchedStep[2];
+    private readonly DecodeGraphs _graphs = new();
     private readonly KvLayer[] _kvLayers;
     private readonly Tensor _gathered; // [logitRows, hiddenSize]
     private readonly Tensor _logits; // float32 [logitRows, vocabulary]
@@ -30,6 +31,7 @@ internal sealed class ModelRunner : IStepRunner
     private readonly int _blockSize;
     private readonly int _blockCount;
     private readonly int _maxSequences;
+    private readonly int _maxModelLen;
     private SwapMemory? _swapMemory;
     private int _launchCount;
     private int _finishCount;
@@ -46,6 +48,7 @@ internal sealed class ModelRunner : IStepRunner
         _blockSize = memory.BlockSize;
         _blockCount = memory.BlockCount;
         _maxSequences = limits.MaxSequences;
+        _maxModelLen = memory.MaxModelLen;
         ModelConfig config = model.Config;
         _sampler = new Sampler(backend, config.VocabularySize, limits.MaxSequences, config.EosTokenIds);
         int maxBlocks = (memory.MaxModelLen + _blockSize - 1) / _blockSize;
@@ -61,6 +64,12 @@ internal sealed class ModelRunner : IStepRunner
         _gathered = backend.Allocate(logitRows, config.HiddenSize, backend.ActivationType);
         _logits = backend.Allocate(logitRows, config.VocabularySize, DType.Float32);
         _slotErrors = new string?[limits.MaxSequences];
+        if (backend.SupportsGraphs)
+        {
+            // A device that works by itself: taking memory later would make it wait, and the cache has taken what is left.
+            _sampler.Reserve(logitRows);
+        }
+
         _kvLayers = new KvLayer[config.LayerCount];
         for (int i = 0; i < _kvLayers.Length; i++)
         {
@@ -68,6 +77,9 @@ internal sealed class ModelRunner : IStepRunner
                 memory.BlockCount + 1, _blockSize, config.KvHeads, config.HeadDim, config.HeadDim, kvType);
         }
     }
+
+    /// <summary>Sequences of the largest captured step; 0 when there is none.</summary>
+    public int LargestGraph => _graphs.LargestSize;
 
     /// <inheritdoc/>
     public bool Launch(BatchPlan plan, StepResult result, Action forwarded)
@@ -78,15 +90,28 @@ internal sealed class ModelRunner : IStepRunner
         _swapMemory?.Move(plan.MovesOut, toHost: true);
         _swapMemory?.Move(plan.MovesIn, toHost: false);
         ChangeSlots(plan);
-        (Tensor tokenIds, AttentionPlan attention) = _tensors.Upload(plan, step.Staging, out Tensor sampleRows);
-        Tensor hidden = Forward(tokenIds, attention);
+        Tensor sampleRows;
+        Tensor hidden;
+        int graphSize = GraphSizeFor(plan);
+        if (graphSize > 0)
+        {
+            _tensors.UploadPadded(plan, graphSize, step.Staging, out sampleRows);
+            hidden = _graphs.Launch(graphSize);
+        }
+        else
+        {
+            (Tensor tokenIds, AttentionPlan attention) = _tensors.Upload(plan, step.Staging, out sampleRows);
+            hidden = Forward(tokenIds, attention);
+        }
+
         forwarded();
         foreach (PromptScore score in plan.PromptScores)
         {
             ScorePrompt(score, hidden, result);
         }
 
-        Sample(plan, hidden, sampleRows, step, result);
+        // A graph computes the logits of all its rows: they serve where every row is sampled.
+        Sample(plan, hidden, sampleRows, hasLogits: graphSize > 0 && plan.SampleCount == plan.SequenceCount, step, result);
         step.Fence.Record();
         _launchCount++;
         return step.Fence.IsReached;
@@ -126,6 +151,12 @@ internal sealed class ModelRunner : IStepRunner
         RunScratch(1, Math.Min(_blockSize, maxTokens));
         SampleScratch(new SamplingParams { Temperature = 0 });
         SampleScratch(new SamplingParams { Temperature = 1, TopP = 0.9f, Logprobs = 1 });
+        if (_backend.SupportsGraphs)
+        {
+            WarmUpSizes(maxTokens);
+            SampleScratch(new SamplingParams { Temperature = 1, RepetitionPenalty = 1.1f, LogitBias = new Dictionary<int, float> { [0] = 1 } });
+        }
+
         Probe();
         long start = Stopwatch.GetTimestamp();
         Probe();
@@ -149,11 +180,74 @@ internal sealed class ModelRunner : IStepRunner
         }
     }
 
+    /// <summary>
+    /// Steps of many sizes, for a device that compiles and chooses algorithms by size: as many decodes as possible, which also
+    /// compute as many rows of logits, and the largest step of prompts.
+    /// </summary>
+    private void WarmUpSizes(int maxTokens)
+    {
+        const int LargestChosen = 512;
+        for (int power = 1; power <= Math.Min(LargestChosen, maxTokens); power *= 2)
+        {
+            RunTokens(power);
+            RunTokens(Math.Min(power * 3 / 2, maxTokens));
+        }
+
+        RunTokens(maxTokens);
+        RunScratch(1, Math.Min(maxTokens, _maxModelLen));
+
+        void RunTokens(int count)
+        {
+            int sequences = Math.Min(count, _maxSequences);
+            RunScratch(sequences, Math.Min(count / sequences, _maxModelLen));
+        }
+    }
+
+    /// <summary>
+    /// Captures decode steps of some sizes, largest first. Each runs once before, so that memory, code and algorithms are ready.
+    /// Nothing happens where the device has no graphs.
+    /// </summary>
+    /// <param name="sizes">Numbers of sequences, rising; those with more rows than logits have are left out.</param>
+    /// <returns>Graphs captured.</returns>
+    public int CaptureGraphs(ReadOnlySpan<int> sizes)
+    {
+        if (!_backend.SupportsGraphs)
+        {
+            return 0;
+        }
+
+        LaunchedStep step = _steps[0];
+        for (int i = sizes.Length - 1; i >= 0; i--)
+        {
+            int size = sizes[i];
+            if (size > _logits.Rows)
+            {
+                continue;
+            }
+
+            step.Staging.Reset();
+            (Tensor tokenIds, AttentionPlan plan) = _tensors.UploadPadded(null, size, step.Staging, out _);
+            Tensor hidden = default;
+            void Decode()
+            {
+                hidden = Forward(tokenIds, plan);
+                _model.ComputeLogits(hidden, _logits.SliceRows(0, size));
+            }
+
+            Decode();
+            _backend.Synchronize();
+            DeviceGraph graph = _backend.Capture(Decode);
+            _graphs.Add(size, hidden, graph);
+        }
+
+        return _graphs.Count;
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {
+        _graphs.Dispose();
         _swapMemory?.Dispose();
-
         foreach (LaunchedStep step in _steps)
         {
             step.Dispose();
@@ -161,6 +255,10 @@ internal sealed class ModelRunner : IStepRunner
 
         _backend.Dispose();
     }
+
+    /// <summary>The size of the graph for a step of one token a sequence; 0 when it must run operation by operation.</summary>
+    private int GraphSizeFor(BatchPlan plan) =>
+        plan.MaxQueryCount == 1 && plan.PromptScores.Count == 0 ? _graphs.SizeFor(plan.SequenceCount) : 0;
 
     private Tensor Forward(Tensor tokenIds, AttentionPlan attention)
     {
@@ -224,7 +322,8 @@ internal sealed class ModelRunner : IStepRunner
         }
     }
 
-    private void Sample(BatchPlan plan, Tensor hidden, Tensor sampleRows, LaunchedStep step, StepResult result)
+    private void Sample(
+        BatchPlan plan, Tensor hidden, Tensor sampleRows, bool hasLogits, LaunchedStep step, StepResult result)
     {
         _sampler.Begin(plan.SampleSlots.AsSpan(0, plan.SampleCount), step.Sampled);
         for (int first = 0; first < plan.SampleCount;)
@@ -241,8 +340,13 @@ internal sealed class ModelRunner : IStepRunner
                 count++;
             }
 
-            Tensor logits = _logits.SliceRows(0, count);
-            _model.ComputeLogits(RowsOf(hidden, plan.SampleRows.AsSpan(first, count), sampleRows.SliceColumns(first, count)), logits);
+            count = _sampler.PartOf(plan.SampleSlots.AsSpan(first, count));
+            Tensor logits = _logits.SliceRows(hasLogits ? first : 0, count);
+            if (!hasLogits)
+            {
+                _model.ComputeLogits(RowsOf(hidden, plan.SampleRows.AsSpan(first, count), sampleRows.SliceColumns(first, count)), logits);
+            }
+
             _sampler.Sample(
                 logits, plan.SampleSlots.AsSpan(first, count), first, _tensors.LastSampled, step.Sampled, step.Staging);
             first += count;

@@ -77,10 +77,12 @@ internal sealed class StepTensors
     /// <param name="plan">The step; none for padding only.</param>
     /// <param name="size">Sequences and tokens with the padding.</param>
     /// <param name="staging">Of the step.</param>
-    public (Tensor TokenIds, AttentionPlan Plan) UploadPadded(BatchPlan? plan, int size, UploadStaging staging)
+    /// <param name="sampleRows">Rows that are sampled: [1, samples].</param>
+    public (Tensor TokenIds, AttentionPlan Plan) UploadPadded(BatchPlan? plan, int size, UploadStaging staging, out Tensor sampleRows)
     {
         int count = plan?.SequenceCount ?? 0;
-        Span<int> host = Begin(size, size, 0, staging, out long offsetBytes);
+        int samples = plan?.SampleCount ?? 0;
+        Span<int> host = Begin(size, size, samples, staging, out long offsetBytes);
         Tensor tokenIds = Put(host, plan is null ? [] : plan.TokenIds.AsSpan(0, count), size);
         Tensor positions = Put(host, plan is null ? [] : plan.Positions.AsSpan(0, count), size);
         Tensor slots = Put(host, plan is null ? [] : plan.Slots.AsSpan(0, count), size, _scratchBlock * _blockSize);
@@ -92,6 +94,7 @@ internal sealed class StepTensors
         }
 
         Tensor contextLengths = Put(host, plan is null ? [] : plan.ContextLengths.AsSpan(0, count), size, padding: 1);
+        sampleRows = Put(host, plan is null ? [] : plan.SampleRows.AsSpan(0, samples), samples);
         staging.Send(_packed.SliceColumns(0, host.Length), offsetBytes);
 
         int stride = plan?.BlockTableStride ?? 1;

@@ -25,13 +25,13 @@ internal sealed record MemoryPlan
 
     public required long ActivationBytes { get; init; }
 
-    /// <summary>Logits of the rows that are sampled in one go, and the sampler's copy of them.</summary>
+    /// <summary>Logits of the rows that are sampled in one go, and on a CPU the sampler's copy of them.</summary>
     public required long LogitsBytes { get; init; }
 
     /// <summary>Rows whose logits are computed in one go.</summary>
     public required int LogitRows { get; init; }
 
-    /// <summary>Counts and masks of the sampler, where they are taken at start-up.</summary>
+    /// <summary>Counts, masks and copies of the sampler, where they are taken at start-up.</summary>
     public long SamplerBytes { get; init; }
 
     /// <summary>Context of a GPU.</summary>
@@ -125,8 +125,8 @@ internal sealed record MemoryPlan
             WeightBytes = inputs.Model.WeightBytes,
             ActivationBytes = inputs.Model.WorkspaceBytes,
             LogitRows = logitRows,
-            LogitsBytes = 2L * logitRows * inputs.VocabularySize * sizeof(float),
-            SamplerBytes = isGpu ? LogitsPipeline.ReservedBytes(inputs.VocabularySize, inputs.MaxSequences) : 0,
+            LogitsBytes = (isGpu ? 1L : 2L) * logitRows * inputs.VocabularySize * sizeof(float),
+            SamplerBytes = isGpu ? Sampler.ReservedBytes(inputs.VocabularySize, inputs.MaxSequences, logitRows) : 0,
             FixedBytes = isGpu ? ContextBytes : 0,
             WorkspaceBytes = isGpu ? WorkspaceBytesOfGpu : 0,
             GraphBytes = inputs.Gpu is { } gpu ? gpu.GraphCount * inputs.Model.LayerCount * GraphBytesPerLayer : 0,

@@ -15,6 +15,9 @@ internal sealed class Sampler
     // What vLLM allows a request by default; more make the memory grow.
     private const int ReservedTopLogprobs = 20;
 
+    // Room for logits that are kept while others are changed: more rows with logprobs are sampled part by part.
+    private const long RawLogitsBytes = 64L << 20;
+
     // Prompt positions whose logprobs are computed at once, so that asking for the whole vocabulary needs little memory.
     private const int MaxScoredElements = 1 << 22;
 
@@ -57,7 +60,7 @@ internal sealed class Sampler
     /// <param name="maxSlots">Sequences at a time.</param>
     /// <param name="logitRows">Most rows of logits at a time.</param>
     public static long ReservedBytes(int vocabularySize, int maxSlots, int logitRows) =>
-        LogitsPipeline.ReservedBytes(vocabularySize, maxSlots) + ((long)logitRows * vocabularySize * sizeof(float));
+        LogitsPipeline.ReservedBytes(vocabularySize, maxSlots) + ((long)RawRows(vocabularySize, logitRows) * vocabularySize * sizeof(float));
 
     /// <summary>
     /// Takes all memory now that requests could need, for a device where none is taken later. Only more than
@@ -70,8 +73,24 @@ internal sealed class Sampler
         _rows.Reserve(logitRows);
         _rawIndexes.Reserve(logitRows);
         Ensure(ref _tokenIds, 1, logitRows, DType.Int32);
-        EnsureRaw(logitRows, 1 + ReservedTopLogprobs);
-        Ensure(ref _rawLogits, logitRows, _vocabularySize, DType.Float32);
+        int rawRows = RawRows(_vocabularySize, logitRows);
+        EnsureRaw(rawRows, 1 + ReservedTopLogprobs);
+        Ensure(ref _rawLogits, rawRows, _vocabularySize, DType.Float32);
+    }
+
+    /// <summary>How many of some rows can be sampled in one go.</summary>
+    public int PartOf(ReadOnlySpan<int> slots)
+    {
+        int left = RawRows(_vocabularySize, int.MaxValue);
+        for (int row = 0; row < slots.Length; row++)
+        {
+            if (_sequences[slots[row]].Params!.Logprobs is not null && left-- == 0)
+            {
+                return row;
+            }
+        }
+
+        return slots.Length;
     }
 
     /// <summary>Host memory for what steps sample; each step in flight needs its own.</summary>
@@ -282,6 +301,9 @@ internal sealed class Sampler
         _backend.TopLogprobs(ids, logprobs, ranks, raw, tokenIds);
         result.DownloadLogprobs(ids, logprobs, ranks, firstRaw);
     }
+
+    private static int RawRows(int vocabularySize, int logitRows) =>
+        (int)Math.Clamp(RawLogitsBytes / (sizeof(float) * (long)vocabularySize), 1, logitRows);
 
     private int TopCount(int wanted) => wanted < 0 ? _vocabularySize : wanted;
 
