@@ -44,6 +44,13 @@ internal static class PrefillAttentionCuda
             return;
         }
 
+        // Long chunks of another order and size: fast, and not what --batch-invariant promises.
+        if (!context.BatchInvariant && PrefillAttentionHopperCuda.Supports(context, output, queries, layer, shape))
+        {
+            PrefillAttentionHopperCuda.Run(context, output, queries, layer, plan, shape, decodeRows);
+            return;
+        }
+
         int group = shape.Heads / shape.KvHeads;
         int rowTiles = Math.Max(layer.KeyDim, layer.ValueDim) <= 128 && (long)plan.MaxQueryCount * group > RowsOfATile ? 2 : 1;
         int stages = StagesFor(context.Device, layer, rowTiles);
