@@ -1,7 +1,6 @@
 using Sluice.Compute;
 using Sluice.Compute.Cpu;
 using Sluice.Compute.Cuda;
-using Sluice.Compute.Cuda.Interop;
 using Sluice.Models;
 
 namespace Sluice.Execution;
@@ -57,9 +56,6 @@ internal static class DeviceSelector
                 $"--kv-cache-dtype {kvType.Name()}: on a GPU the KV cache is {type.Name()}, as activations are, or fp8; leave the flag out or use --device cpu.");
         }
 
-        // Now, so that a library that is missing is missed before the weights are read.
-        _ = Nvrtc.Api;
-        _ = CublasLt.Api;
         return (
             new CudaBackend(ordinal: 0, type, options.BatchInvariant),
             options with { Device = DeviceKind.Cuda, DType = type },

@@ -148,13 +148,17 @@ internal sealed class ModelRunner : IStepRunner
     /// <returns>Time of one token, as a first guess of how fast the device is.</returns>
     public TimeSpan WarmUp(int maxTokens)
     {
+        _backend.Prepare(() =>
+        {
+            RunScratch(1, Math.Min(maxTokens, _maxModelLen));
+            RunScratch(Math.Min(maxTokens, _maxSequences), 1);
+            SampleScratch();
+        });
         RunScratch(1, Math.Min(_blockSize, maxTokens));
-        SampleScratch(new SamplingParams { Temperature = 0 });
-        SampleScratch(new SamplingParams { Temperature = 1, TopP = 0.9f, Logprobs = 1 });
+        SampleScratch();
         if (_backend.SupportsGraphs)
         {
             WarmUpSizes(maxTokens);
-            SampleScratch(new SamplingParams { Temperature = 1, RepetitionPenalty = 1.1f, LogitBias = new Dictionary<int, float> { [0] = 1 } });
         }
 
         Probe();
@@ -402,6 +406,18 @@ internal sealed class ModelRunner : IStepRunner
         int rows = Math.Min(_logits.Rows, sequenceCount);
         _model.ComputeLogits(hidden.SliceRows(hidden.Rows - rows, rows), _logits.SliceRows(0, rows));
         _backend.Synchronize();
+    }
+
+    /// <summary>A choice of every kind, so that the operations behind it have run.</summary>
+    private void SampleScratch()
+    {
+        SampleScratch(new SamplingParams { Temperature = 0 });
+        SampleScratch(new SamplingParams { Temperature = 1, TopP = 0.9f, Logprobs = 1 });
+        if (_backend.SupportsGraphs)
+        {
+            // On the processor this would only take the memory of penalties.
+            SampleScratch(new SamplingParams { Temperature = 1, RepetitionPenalty = 1.1f, AllowedTokenIds = [0], Logprobs = 1 });
+        }
     }
 
     private void SampleScratch(SamplingParams sampling)

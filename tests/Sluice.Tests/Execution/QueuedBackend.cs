@@ -112,6 +112,8 @@ internal sealed class QueuedBackend : IBackend
         return graph;
     }
 
+    public void Prepare(Action operations) => operations();
+
     public void Synchronize()
     {
         Assert.Null(_captured);
