@@ -6,8 +6,8 @@ using Sluice.KvCache;
 namespace Sluice.Execution;
 
 /// <summary>
-/// The host memory behind a <see cref="SwapSpace"/>, and the copies from and to it. Pinning takes about a third of a second a GiB, so
-/// it is taken in pieces on a thread of its own while requests are served already. Made and disposed by the thread that builds the
+/// The host memory behind a <see cref="SwapSpace"/>, and the copies from and to it. Pinning takes 0.6 seconds a GiB, so it is
+/// taken in pieces on a thread of its own while requests are served already. Made and disposed by the thread that builds the
 /// engine; copies are made by the rank thread.
 /// </summary>
 internal sealed class SwapMemory : IDisposable
@@ -98,9 +98,10 @@ internal sealed class SwapMemory : IDisposable
                     pieces++;
                 }
             }
-            catch (InsufficientMemoryException)
+            catch (Exception)
             {
-                // What was taken is of use all the same; the statistics tell how much it is.
+                // No more memory to pin, or a device that fails at everything else too. What was taken is of use all the same; the
+                // statistics tell how much it is.
             }
 
             space.Open(Math.Min(_blockCount, pieces * _blocksAPiece), costs);

@@ -150,7 +150,7 @@ public sealed class MemoryPlanTests
     public void Create_GpuCacheLargerThanFree_IsRefusedBeforeAnythingIsLoaded()
     {
         string message = Assert.Throws<UserErrorException>(() => MemoryPlan.Create(OnGpu with { KvCacheMemoryBytes = 70 * GiB })).Message;
-        Assert.Contains("70.00 GiB of them for the KV cache, and 78.49 GiB are free", message, StringComparison.Ordinal);
+        Assert.Contains("70.00 GiB of them for the KV cache, and 78.48 GiB are free", message, StringComparison.Ordinal);
     }
 
     [Theory]

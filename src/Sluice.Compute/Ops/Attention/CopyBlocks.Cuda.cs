@@ -7,9 +7,6 @@ internal static class CopyBlocksCuda
 {
     private const int Threads = 256;
 
-    // Blocks of threads a multiprocessor: enough bytes on their way for the bus, whatever the device.
-    private const int BlocksPerMultiprocessor = 4;
-
     private static readonly KernelDefinition<Args> Kernel = new("Attention/CopyBlocks.cu", "copy_blocks");
 
     public static void Run(CudaContext context, KvLayer shape, Tensor layers, Tensor copies, bool toHost)
@@ -25,7 +22,7 @@ internal static class CopyBlocksCuda
             return;
         }
 
-        int grid = (int)Math.Min(units, (long)context.Device.MultiprocessorCount * BlocksPerMultiprocessor);
+        int grid = (int)Math.Min(units, context.Device.MultiprocessorCount);
         Args args = new()
         {
             Layers = layers.Address,

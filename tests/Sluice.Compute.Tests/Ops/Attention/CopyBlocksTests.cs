@@ -1,49 +1,35 @@
 using System.Runtime.InteropServices;
 using Sluice.Compute.Cpu;
+using Sluice.Compute.Tests.Cuda;
 
 namespace Sluice.Compute.Tests.Ops.Attention;
 
 /// <summary>Blocks go to the host and come back elsewhere with every byte, and nothing else is touched.</summary>
-public sealed unsafe class CopyBlocksTests
+[Collection(Gpu.Collection)]
+public sealed class CopyBlocksTests
 {
+    private const int BlockCount = 8;
+
     [Theory]
     [InlineData(DType.Float32, 16, 8, 128, 128)]
     [InlineData(DType.BFloat16, 16, 1, 80, 80)]
     [InlineData(DType.Float16, 4, 5, 24, 40)]
     [InlineData(DType.BFloat16, 32, 2, 64, 64)]
-    public void CopyBlocks_OutAndBackElsewhere_MovesWholeBlocks(DType type, int blockSize, int heads, int keyDim, int valueDim)
+    public void CopyBlocks_Cpu_MovesWholeBlocks(DType type, int blockSize, int heads, int keyDim, int valueDim)
     {
         using var backend = new CpuBackend(2);
-        var random = new Random(7);
-        var layers = new KvLayer[3];
-        for (int i = 0; i < layers.Length; i++)
-        {
-            layers[i] = backend.AllocateKvLayer(8, blockSize, heads, keyDim, valueDim, type);
-            random.NextBytes(Keys(layers[i], 0, 8));
-            random.NextBytes(Values(layers[i], 0, 8));
-        }
+        MovesWholeBlocks(backend, type, blockSize, heads, keyDim, valueDim);
+    }
 
-        byte[][] before = [.. layers.SelectMany(layer => new[] { Keys(layer, 0, 8).ToArray(), Values(layer, 0, 8).ToArray() })];
-        long hostBytes = layers[0].BlockBytes * layers.Length;
-        using HostBuffer host = backend.AllocateHost(hostBytes * 2);
-        Tensor table = Upload(backend, layers.Select(layer => new LayerAddress(layer.Keys, layer.Values)).ToArray(), LayerAddress.Words);
-        backend.CopyBlocks(layers[0], table, Copies(backend, host, hostBytes, (5, 0), (2, 1)), toHost: true);
-        foreach (KvLayer layer in layers)
-        {
-            Keys(layer, 2, 1).Clear();
-            Values(layer, 5, 1).Clear();
-        }
-
-        backend.CopyBlocks(layers[0], table, Copies(backend, host, hostBytes, (0, 0), (2, 1), (5, 0)), toHost: false);
-        for (int i = 0; i < layers.Length; i++)
-        {
-            for (int block = 0; block < 8; block++)
-            {
-                int source = block == 0 ? 5 : block;
-                Assert.True(Part(before[2 * i], layers[i].KeyBlockBytes, source).SequenceEqual(Keys(layers[i], block, 1)), $"keys of layer {i}, block {block}");
-                Assert.True(Part(before[(2 * i) + 1], layers[i].ValueBlockBytes, source).SequenceEqual(Values(layers[i], block, 1)), $"values of layer {i}, block {block}");
-            }
-        }
+    [Theory]
+    [InlineData(DType.BFloat16, 16, 8, 128, 128)]
+    [InlineData(DType.BFloat16, 16, 1, 80, 48)]
+    [InlineData(DType.Float8E4M3, 16, 5, 8, 24)]
+    [InlineData(DType.Float8E4M3, 32, 8, 128, 128)]
+    public void CopyBlocks_Cuda_MovesWholeBlocks(DType type, int blockSize, int heads, int keyDim, int valueDim)
+    {
+        using var backend = Gpu.Open();
+        MovesWholeBlocks(backend, type, blockSize, heads, keyDim, valueDim);
     }
 
     [Fact]
@@ -57,23 +43,74 @@ public sealed unsafe class CopyBlocksTests
             () => backend.CopyBlocks(layer, table, Copies(backend, host, layer.BlockBytes, (2, 0)), toHost: true));
     }
 
-    private static Tensor Copies(CpuBackend backend, HostBuffer host, long hostBytes, params (int Block, int Place)[] pairs) =>
-        Upload(backend, pairs.Select(pair => new BlockCopy(pair.Block, host.Address + (nint)(pair.Place * hostBytes))).ToArray(), BlockCopy.Words);
+    private static void MovesWholeBlocks(IBackend backend, DType type, int blockSize, int heads, int keyDim, int valueDim)
+    {
+        var random = new Random(7);
+        var layers = new KvLayer[3];
+        var before = new (int[] Keys, int[] Values)[layers.Length];
+        for (int i = 0; i < layers.Length; i++)
+        {
+            KvLayer layer = layers[i] = backend.AllocateKvLayer(BlockCount, blockSize, heads, keyDim, valueDim, type);
+            before[i] = (Fill(backend, Keys(layer), random), Fill(backend, Values(layer), random));
+        }
 
-    private static Tensor Upload<T>(CpuBackend backend, T[] rows, int words)
+        long placeBytes = layers[0].BlockBytes * layers.Length;
+        using HostBuffer host = backend.AllocateHost(placeBytes * 2);
+        Tensor table = Upload(backend, layers.Select(layer => new LayerAddress(layer.Keys, layer.Values)).ToArray(), LayerAddress.Words);
+        backend.CopyBlocks(layers[0], table, Copies(backend, host, placeBytes, (5, 0), (2, 1)), toHost: true);
+        foreach (KvLayer layer in layers)
+        {
+            Fill(backend, Keys(layer).SliceRows(2, 1), random);
+            Fill(backend, Values(layer).SliceRows(5, 1), random);
+        }
+
+        backend.CopyBlocks(layers[0], table, Copies(backend, host, placeBytes, (0, 0), (2, 1), (5, 0)), toHost: false);
+        for (int i = 0; i < layers.Length; i++)
+        {
+            Expect(before[i].Keys, Read(backend, Keys(layers[i])), $"keys of layer {i}");
+            Expect(before[i].Values, Read(backend, Values(layers[i])), $"values of layer {i}");
+        }
+    }
+
+    /// <summary>Block 0 is what block 5 was; all others are as they were.</summary>
+    private static void Expect(int[] before, int[] after, string what)
+    {
+        int words = before.Length / BlockCount;
+        for (int block = 0; block < BlockCount; block++)
+        {
+            int source = block == 0 ? 5 : block;
+            Assert.True(
+                before.AsSpan(source * words, words).SequenceEqual(after.AsSpan(block * words, words)), $"{what}, block {block}");
+        }
+    }
+
+    private static Tensor Keys(KvLayer layer) => new(layer.Keys, DType.Int32, BlockCount, checked((int)(layer.KeyBlockBytes / sizeof(int))));
+
+    private static Tensor Values(KvLayer layer) => new(layer.Values, DType.Int32, BlockCount, checked((int)(layer.ValueBlockBytes / sizeof(int))));
+
+    private static int[] Fill(IBackend backend, Tensor words, Random random)
+    {
+        int[] values = new int[words.Rows * words.Columns];
+        random.NextBytes(MemoryMarshal.AsBytes(values.AsSpan()));
+        backend.Upload<int>(words, values);
+        return values;
+    }
+
+    private static int[] Read(IBackend backend, Tensor words)
+    {
+        int[] values = new int[words.Rows * words.Columns];
+        backend.Download<int>(words, values);
+        return values;
+    }
+
+    private static Tensor Copies(IBackend backend, HostBuffer host, long placeBytes, params (int Block, int Place)[] pairs) =>
+        Upload(backend, pairs.Select(pair => new BlockCopy(pair.Block, host.Address + (nint)(pair.Place * placeBytes))).ToArray(), BlockCopy.Words);
+
+    private static Tensor Upload<T>(IBackend backend, T[] rows, int words)
         where T : unmanaged
     {
         Tensor tensor = backend.Allocate(rows.Length, words, DType.Int32);
         backend.Upload<int>(tensor, MemoryMarshal.Cast<T, int>(rows));
         return tensor;
     }
-
-    private static Span<byte> Keys(KvLayer layer, int block, int count) =>
-        new((byte*)layer.Keys + (block * layer.KeyBlockBytes), checked((int)(count * layer.KeyBlockBytes)));
-
-    private static Span<byte> Values(KvLayer layer, int block, int count) =>
-        new((byte*)layer.Values + (block * layer.ValueBlockBytes), checked((int)(count * layer.ValueBlockBytes)));
-
-    private static ReadOnlySpan<byte> Part(byte[] bytes, long blockBytes, int block) =>
-        bytes.AsSpan(checked((int)(block * blockBytes)), checked((int)blockBytes));
 }
