@@ -7,6 +7,7 @@ using Sluice.Compute.Ops.Elementwise;
 using Sluice.Compute.Ops.Embedding;
 using Sluice.Compute.Ops.Linear;
 using Sluice.Compute.Ops.Norm;
+using Sluice.Compute.Ops.Sampling;
 
 namespace Sluice.Compute.Cuda;
 
@@ -290,13 +291,16 @@ public sealed unsafe class CudaBackend : IBackend
     public void SoftCap(Tensor values, float cap) => SoftCapCuda.Run(_context, values, cap);
 
     /// <inheritdoc/>
-    public void AdjustLogits(Tensor logits, Tensor rows, Tensor masks, Tensor edits, Tensor counts) => throw Missing();
+    public void AdjustLogits(Tensor logits, Tensor rows, Tensor masks, Tensor edits, Tensor counts) =>
+        AdjustLogitsCuda.Run(_context, logits, rows, masks, edits, counts);
 
     /// <inheritdoc/>
-    public void SampleTokens(Tensor tokenIds, Tensor logits, Tensor rows, Tensor lastSampled, Tensor counts) => throw Missing();
+    public void SampleTokens(Tensor tokenIds, Tensor logits, Tensor rows, Tensor lastSampled, Tensor counts) =>
+        SampleTokensCuda.Run(_context, tokenIds, logits, rows, lastSampled, counts);
 
     /// <inheritdoc/>
-    public void TopLogprobs(Tensor ids, Tensor logprobs, Tensor ranks, Tensor logits, Tensor tokenIds) => throw Missing();
+    public void TopLogprobs(Tensor ids, Tensor logprobs, Tensor ranks, Tensor logits, Tensor tokenIds) =>
+        TopLogprobsCuda.Run(_context, ids, logprobs, ranks, logits, tokenIds);
 
     /// <inheritdoc/>
     public void Dispose()
