@@ -8,6 +8,7 @@ namespace Sluice.Compute.Cuda.Interop;
 /// </summary>
 internal sealed unsafe class CublasLt
 {
+    public const int InvalidValue = 7;
     public const int NotSupported = 15;
 
     private static readonly Lazy<CublasLt> Loaded = new(() => new CublasLt(DryDevice.IsOn ? DryDevice.CublasLt : NativeLibraryLocator.Default.Load(NativeLibraryNames.CublasLt)));

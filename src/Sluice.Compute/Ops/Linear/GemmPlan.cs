@@ -13,6 +13,7 @@ internal sealed unsafe class GemmPlan : IDisposable
     private readonly CublasLt _library = CublasLt.Api;
     private readonly nint _handle;
     private readonly GemmShape _shape;
+    private readonly DType _activationType;
     private readonly nint _operation;
     private readonly nint _weightLayout;
     private readonly nint _inputLayout;
@@ -24,6 +25,7 @@ internal sealed unsafe class GemmPlan : IDisposable
     {
         _handle = handle;
         _shape = shape;
+        _activationType = activationType;
         nint created;
         CublasLt.Check(_library.MatmulDescCreate(&created, CublasComputeType.Float32, CudaDataType.Float32), "cublasLtMatmulDescCreate");
         _operation = created;
@@ -44,16 +46,20 @@ internal sealed unsafe class GemmPlan : IDisposable
     public ref MatmulAlgo Algorithm => ref _algorithm;
 
     /// <summary>
-    /// Algorithms that the library thinks fast for the rows and strides of a call, the best first.
+    /// Algorithms that the library thinks fast for a row count, the best first. A function of that and of the shape alone: rows are as
+    /// near to each other as their alignment lets them, whatever the strides of a call.
     /// </summary>
-    /// <param name="call">Operands; only their shapes count.</param>
+    /// <param name="rows">Rows of the input.</param>
+    /// <param name="bias">Any bias, if there is one: the library wants to see that.</param>
     /// <param name="workspaceBytes">Working memory that an algorithm may need.</param>
     /// <param name="reductions">Ways of adding parts of k that are computed apart: a mask, 0 for none.</param>
     /// <param name="results">Filled from the start.</param>
     /// <returns>How many there are.</returns>
-    public int FindAlgorithms(in GemmCall call, long workspaceBytes, uint reductions, Span<MatmulHeuristicResult> results)
+    public int FindAlgorithms(int rows, nint bias, long workspaceBytes, uint reductions, Span<MatmulHeuristicResult> results)
     {
-        Apply(call);
+        Apply(new GemmCall(
+            rows, 0, 0, RoundUp(_shape.Inputs, _shape.InputAlignment / _activationType.SizeBytes()),
+            0, RoundUp(_shape.Outputs, _shape.OutputAlignment / _shape.OutputType.SizeBytes()), bias));
         nint preference;
         CublasLt.Check(_library.MatmulPreferenceCreate(&preference), "cublasLtMatmulPreferenceCreate");
         try
@@ -100,20 +106,27 @@ internal sealed unsafe class GemmPlan : IDisposable
     /// <summary>Enqueues the product with an algorithm.</summary>
     public void Run(in GemmCall call, in MatmulAlgo algorithm, nint workspace, long workspaceBytes, nint stream)
     {
-        Apply(call);
-        float one = 1;
-        float zero = 0;
-        fixed (MatmulAlgo* chosen = &algorithm)
+        int status = Enqueue(call, algorithm, workspace, workspaceBytes, stream);
+        if (status != 0)
         {
-            int status = _library.Matmul(
-                _handle, _operation, &one, call.Weight, _weightLayout, call.Input, _inputLayout, &zero,
-                call.Output, _outputLayout, call.Output, _outputLayout, chosen, workspace, (nuint)workspaceBytes, stream);
-            if (status != 0)
-            {
-                Fail(status, call);
-            }
+            Fail(status, call);
         }
     }
+
+    /// <summary>The same; false when the algorithm does not take these shapes.</summary>
+    public bool TryRun(in GemmCall call, in MatmulAlgo algorithm, nint workspace, long workspaceBytes, nint stream)
+    {
+        int status = Enqueue(call, algorithm, workspace, workspaceBytes, stream);
+        if (status is not (0 or CublasLt.NotSupported or CublasLt.InvalidValue))
+        {
+            Fail(status, call);
+        }
+
+        return status == 0;
+    }
+
+    /// <summary>A product like this one with another number of outputs.</summary>
+    public GemmPlan WithoutBias(int outputs) => new(_handle, _shape with { Outputs = outputs, HasBias = false }, _activationType);
 
     public void Dispose()
     {
@@ -121,6 +134,19 @@ internal sealed unsafe class GemmPlan : IDisposable
         _ = _library.MatrixLayoutDestroy(_inputLayout);
         _ = _library.MatrixLayoutDestroy(_outputLayout);
         _ = _library.MatmulDescDestroy(_operation);
+    }
+
+    private int Enqueue(in GemmCall call, in MatmulAlgo algorithm, nint workspace, long workspaceBytes, nint stream)
+    {
+        Apply(call);
+        float one = 1;
+        float zero = 0;
+        fixed (MatmulAlgo* chosen = &algorithm)
+        {
+            return _library.Matmul(
+                _handle, _operation, &one, call.Weight, _weightLayout, call.Input, _inputLayout, &zero,
+                call.Output, _outputLayout, call.Output, _outputLayout, chosen, workspace, (nuint)workspaceBytes, stream);
+        }
     }
 
     /// <summary>Puts rows, strides and the bias of a call into the descriptions; most calls only change what they share a plan for.</summary>
@@ -171,6 +197,8 @@ internal sealed unsafe class GemmPlan : IDisposable
     private void Prefer(nint preference, MatmulPreferenceAttribute attribute, void* value, int sizeBytes)
         => CublasLt.Check(
             _library.MatmulPreferenceSetAttribute(preference, attribute, value, (nuint)sizeBytes), "cublasLtMatmulPreferenceSetAttribute");
+
+    private static int RoundUp(int value, int multiple) => multiple <= 1 ? value : (value + multiple - 1) / multiple * multiple;
 
     private static CudaDataType TypeOf(DType type) => type switch
     {

@@ -7,7 +7,8 @@ namespace Sluice.Compute.Ops.Linear;
 /// Matrix products by cuBLASLt, with an algorithm that is chosen once for each <see cref="GemmShape"/> and kept. For the row counts of
 /// decode steps the library's best guesses are timed on the device, with a cold cache as in a model; for more rows its first guess is
 /// taken. Sums of parts are added in a fixed order only, so that equal calls give equal bits.
-/// In batch-invariant mode one algorithm that computes every element in one go over k serves all row counts of a weight's shape.
+/// In batch-invariant mode algorithms compute every element in one go over k, and only those are taken that have the bits of one that is
+/// fixed for the weight's shape (<see cref="InvariantGemm"/>).
 /// Used by the thread that owns the backend, which creates and disposes it.
 /// </summary>
 internal sealed unsafe class GemmPlans : IDisposable
@@ -17,10 +18,7 @@ internal sealed unsafe class GemmPlans : IDisposable
     // cublasLtReductionScheme_t: parts in float32, added by a second kernel. The in-place scheme adds in the order of arrival, and
     // the output-type scheme rounds the parts.
     private const uint ReductionInFloat32 = 2;
-    private const uint NoReduction = 0;
-
-    // Row count that the one algorithm of batch-invariant mode is chosen for: between decode and prefill.
-    private const int InvariantRows = 256;
+    public const uint NoReduction = 0;
 
     private const int LargestTimedRows = 512;
     private const int CandidateCount = 8;
@@ -81,27 +79,43 @@ internal sealed unsafe class GemmPlans : IDisposable
         }
 
         GemmPlan plan = new(_handle, shape, _context.ActivationType);
-        Span<MatmulHeuristicResult> candidates = stackalloc MatmulHeuristicResult[CandidateCount];
-        bool invariant = shape.BucketRows == 0;
-        GemmCall typical = call with { Rows = invariant ? InvariantRows : shape.BucketRows };
-        int count = plan.FindAlgorithms(typical, invariant ? 0 : WorkspaceBytes, invariant ? NoReduction : ReductionInFloat32, candidates);
-        if (count == 0 && !invariant)
+        try
         {
-            count = plan.FindAlgorithms(typical, WorkspaceBytes, NoReduction, candidates);
+            plan.Algorithm = _context.BatchInvariant
+                ? InvariantGemm.Choose(_context, plan, call.Bias, shape, _workspace, WorkspaceBytes)
+                : Choose(plan, call, shape);
+        }
+        catch
+        {
+            plan.Dispose();
+            throw;
+        }
+
+        _plans.Add(shape, plan);
+        return plan;
+    }
+
+    private MatmulAlgo Choose(GemmPlan plan, in GemmCall call, in GemmShape shape)
+    {
+        Span<MatmulHeuristicResult> candidates = stackalloc MatmulHeuristicResult[CandidateCount];
+        int count = plan.FindAlgorithms(shape.BucketRows, call.Bias, WorkspaceBytes, ReductionInFloat32, candidates);
+        if (count == 0)
+        {
+            count = plan.FindAlgorithms(shape.BucketRows, call.Bias, WorkspaceBytes, NoReduction, candidates);
         }
 
         if (count == 0)
         {
-            plan.Dispose();
-            throw new NotSupportedException(
-                $"cuBLASLt {CublasLt.Api.Version} has no algorithm for {shape.Outputs} x {shape.Inputs} {_context.ActivationType.Name()} to {shape.OutputType.Name()}.");
+            throw NoAlgorithm(_context, shape);
         }
 
-        bool timed = !invariant && shape.BucketRows <= LargestTimedRows && count > 1 && !_context.IsCapturing;
-        plan.Algorithm = candidates[timed ? Fastest(plan, call, candidates[..count]) : 0].Algorithm;
-        _plans.Add(shape, plan);
-        return plan;
+        bool isTimed = shape.BucketRows <= LargestTimedRows && count > 1 && !_context.IsCapturing;
+        return candidates[isTimed ? Fastest(plan, call, candidates[..count]) : 0].Algorithm;
     }
+
+    /// <summary>The library knows no way to compute a product.</summary>
+    public static NotSupportedException NoAlgorithm(CudaContext context, in GemmShape shape) => new(
+        $"cuBLASLt {CublasLt.Api.Version} has no algorithm for {shape.Outputs} x {shape.Inputs} {context.ActivationType.Name()} to {shape.OutputType.Name()}.");
 
     /// <summary>Runs the call itself with each candidate: it computes the same thing each time, and its memory is there.</summary>
     private int Fastest(GemmPlan plan, in GemmCall call, ReadOnlySpan<MatmulHeuristicResult> candidates)
@@ -118,10 +132,10 @@ internal sealed unsafe class GemmPlans : IDisposable
                 // The weights of a model do not stay in the cache from step to step. Clearing also covers the launch's latency.
                 _context.Stream.Clear(_workspace, Math.Min(WorkspaceBytes, _context.Device.L2Bytes));
                 start.Record();
-                plan.Run(call, candidates[i].Algorithm, _workspace, WorkspaceBytes, _context.Stream.Handle);
+                bool ran = plan.TryRun(call, candidates[i].Algorithm, _workspace, WorkspaceBytes, _context.Stream.Handle);
                 end.Record();
                 end.Wait();
-                if (run > 0)
+                if (run > 0 && ran)
                 {
                     milliseconds = Math.Min(milliseconds, end.MillisecondsSince(start));
                 }

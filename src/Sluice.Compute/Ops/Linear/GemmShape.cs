@@ -4,7 +4,7 @@ using System.Runtime.CompilerServices;
 namespace Sluice.Compute.Ops.Linear;
 
 /// <summary>What the choice of a matrix product's algorithm depends on. Row counts that share a bucket share the choice.</summary>
-/// <param name="BucketRows">Largest row count of the bucket, or 0 for all row counts.</param>
+/// <param name="BucketRows">Largest row count of the bucket.</param>
 /// <param name="Outputs">Rows of the weight.</param>
 /// <param name="Inputs">Columns of the weight.</param>
 /// <param name="OutputType">The activation type, or float32.</param>

@@ -31,7 +31,7 @@ internal static class LinearCuda
 
         nint biasAddress = bias is { } vector ? context.Biases.For(vector, output.Type) : 0;
         GemmShape shape = new(
-            context.BatchInvariant ? 0 : GemmShape.BucketFor(input.Rows), weight.Rows, weight.Columns, output.Type, biasAddress != 0,
+            GemmShape.BucketFor(input.Rows), weight.Rows, weight.Columns, output.Type, biasAddress != 0,
             GemmShape.AlignmentOf(input), GemmShape.AlignmentOf(output));
         GemmCall call = new(input.Rows, weight.Address, input.Address, input.RowStride, output.Address, output.RowStride, biasAddress);
         context.Gemm.Run(call, shape);
