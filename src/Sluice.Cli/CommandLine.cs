@@ -86,6 +86,7 @@ internal static class CommandLine
             ServeCommand.Create(console),
             ChatCommand.Create(console),
             CompleteCommand.Create(console),
+            WarmCommand.Create(console),
             bench,
         };
         // A command that only groups others shows what they are.

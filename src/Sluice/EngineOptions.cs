@@ -60,6 +60,9 @@ public sealed record EngineOptions
     /// <summary>Source of the weights.</summary>
     public LoadFormat LoadFormat { get; init; }
 
+    /// <summary>Off for a walk through a model's start that computes nothing (<c>sluice warm</c>).</summary>
+    internal bool LoadsWeights { get; init; } = true;
+
     /// <summary>JSON object merged over config.json.</summary>
     public string? HfOverrides { get; init; }
 

@@ -16,6 +16,9 @@ internal static class CommandFlags
             String("system-prompt", "System message before the conversation.").In(FlagScope.Chat),
             Integer("max-tokens", "Most tokens of an answer.", null, 1).In(FlagScope.Clients)),
         .. Group(
+            "Kernel cache",
+            String("arch", "Kinds of GPU to compile for, by compute capability, several with commas: 80 (A100), 86 (A10, RTX 30), 89 (L4, L40S, RTX 40), 90 (H100, H200), 100 and above.", "the machine's own").In(FlagScope.Warm)),
+        .. Group(
             "Benchmark",
             String("output-json", "File for the results as JSON.").In(FlagScope.Benchmarks),
             Integer("input-len", "Tokens a prompt.", "32 (latency), 1024 (random), 550 (sonnet)", 1).As("--random-input-len", "--sonnet-input-len").In(FlagScope.Benchmarks),

@@ -8,6 +8,7 @@ internal static class CommandNames
         ("serve", FlagScope.Serve),
         ("chat", FlagScope.Chat),
         ("complete", FlagScope.Complete),
+        ("warm", FlagScope.Warm),
         ("bench throughput", FlagScope.Throughput),
         ("bench latency", FlagScope.Latency),
         ("bench machine", FlagScope.Machine),

@@ -11,12 +11,13 @@ internal enum FlagScope
     Machine = 8,
     Chat = 16,
     Complete = 32,
+    Warm = 64,
 
     Clients = Chat | Complete,
     Benchmarks = Throughput | Latency,
 
     /// <summary>Every command that starts an engine; the clients do with <c>--model</c>.</summary>
-    Engine = Serve | Benchmarks | Clients,
+    Engine = Serve | Benchmarks | Clients | Warm,
 }
 
 /// <summary>What a flag's value looks like.</summary>

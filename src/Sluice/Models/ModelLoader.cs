@@ -37,7 +37,11 @@ internal static class ModelLoader
         CheckFits(options, plan, backend.Memory.AvailableBytes);
         var builder = ModelBuilder.ForLoading(config, limits, weightType, backend, checkpoint);
         ICausalLm model = family.Create(builder);
-        builder.LoadWeights(progress, cancellation);
+        if (options.LoadsWeights)
+        {
+            builder.LoadWeights(progress, cancellation);
+        }
+
         return new LoadedModel(model, config, defaults, builder.WeightBytes, clock.Elapsed, checkpoint.UnusedTensors);
     }
 

@@ -11,7 +11,7 @@ internal sealed unsafe class CublasLt
     public const int InvalidValue = 7;
     public const int NotSupported = 15;
 
-    private static readonly Lazy<CublasLt> Loaded = new(() => new CublasLt(DryDevice.IsOn ? DryDevice.CublasLt : NativeLibraryLocator.Default.Load(NativeLibraryNames.CublasLt)));
+    private static readonly Lazy<CublasLt> Loaded = new(() => new CublasLt(DryDevice.IsOn ? DryDevice.CublasLtExports : NativeLibraryLocator.Default.Load(NativeLibraryNames.CublasLt)));
 
     public readonly delegate* unmanaged<nint*, int> Create;
     public readonly delegate* unmanaged<nint, int> Destroy;

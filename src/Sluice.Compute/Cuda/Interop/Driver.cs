@@ -12,7 +12,7 @@ internal sealed unsafe class Driver
     /// <summary>CUDA 12.4: the oldest driver that the program runs on.</summary>
     public const int OldestVersion = 12040;
 
-    private static readonly Lazy<Driver> Loaded = new(() => new Driver(DryDevice.IsOn ? DryDevice.Driver : NativeLibraryLocator.Default.Load(NativeLibraryNames.Driver)));
+    private static readonly Lazy<Driver> Loaded = new(() => DryDevice.IsOn ? new Driver(DryDevice.DriverExports) : Load());
 
     public readonly delegate* unmanaged<uint, CudaResult> Init;
     public readonly delegate* unmanaged<int*, CudaResult> DriverGetVersion;
@@ -180,6 +180,10 @@ internal sealed unsafe class Driver
         GraphExecDestroy = (delegate* unmanaged<nint, CudaResult>)exports["cuGraphExecDestroy"];
         TensorMapEncodeTiled = (delegate* unmanaged<TensorMap*, TensorMapType, uint, nint, ulong*, ulong*, uint*, uint*, int, TensorMapSwizzle, TensorMapPromotion, int, CudaResult>)exports["cuTensorMapEncodeTiled"];
     }
+
+    /// <summary>The machine's own driver, whatever <see cref="Api"/> is.</summary>
+    /// <exception cref="CudaUnavailableException">The library is missing or too old.</exception>
+    public static Driver Load() => new(NativeLibraryLocator.Default.Load(NativeLibraryNames.Driver));
 
     /// <summary>The loaded driver. <c>cuInit</c> is the first caller's business.</summary>
     /// <exception cref="CudaUnavailableException">The library is missing or too old.</exception>

@@ -9,11 +9,11 @@ namespace Sluice.Compute.Cuda.Interop;
 /// </summary>
 internal static unsafe class DryDevice
 {
-    private const int DriverVersion = 13000;
     private const long FirstAddress = 1 << 30;
     private const long AddressAlignment = 512;
 
     private static readonly nuint MemoryBytes = unchecked((nuint)(1L << 42));
+    private static int s_driverVersion = 13000;
     private static long s_nextAddress = FirstAddress;
     private static long s_nextHandle = 1;
 
@@ -23,12 +23,43 @@ internal static unsafe class DryDevice
     /// <summary>Compute capability of the device that the next backend finds: 90 for 9.0.</summary>
     public static int ComputeCapability { get; set; } = 90;
 
-    public static NativeExports Driver { get; } = new("no device", NativeLibraryNames.Driver, DriverFunction);
+    public static NativeExports DriverExports { get; } = new("no device", NativeLibraryNames.Driver, DriverFunction);
 
-    public static NativeExports CublasLt { get; } = new("no device", NativeLibraryNames.CublasLt, CublasLtFunction);
+    public static NativeExports CublasLtExports { get; } = new("no device", NativeLibraryNames.CublasLt, CublasLtFunction);
 
-    /// <summary>Turns it on for good.</summary>
-    public static void TurnOn() => IsOn = true;
+    /// <summary>
+    /// Turns it on for good. Answers with the machine's driver version where there is one, so that the NVRTC is chosen that the
+    /// machine's own runs will choose.
+    /// </summary>
+    /// <returns>Compute capabilities of the machine's GPUs, each once, rising; empty when there are none.</returns>
+    public static IReadOnlyList<int> TurnOn()
+    {
+        var chips = new SortedSet<int>();
+        try
+        {
+            Driver driver = Driver.Load();
+            s_driverVersion = driver.Version;
+            int count;
+            if (driver.Init(0) == CudaResult.Success && driver.DeviceGetCount(&count) == CudaResult.Success)
+            {
+                for (int ordinal = 0; ordinal < count; ordinal++)
+                {
+                    int device, major, minor;
+                    Driver.Check(driver.DeviceGet(&device, ordinal), "cuDeviceGet");
+                    Driver.Check(driver.DeviceGetAttribute(&major, DeviceAttribute.ComputeCapabilityMajor, device), "cuDeviceGetAttribute");
+                    Driver.Check(driver.DeviceGetAttribute(&minor, DeviceAttribute.ComputeCapabilityMinor, device), "cuDeviceGetAttribute");
+                    chips.Add((10 * major) + minor);
+                }
+            }
+        }
+        catch (CudaUnavailableException)
+        {
+            // A machine that only builds an image: whoever asks names the chips.
+        }
+
+        IsOn = true;
+        return [.. chips];
+    }
 
     private static nint DriverFunction(string name) => name switch
     {
@@ -78,7 +109,7 @@ internal static unsafe class DryDevice
     [UnmanagedCallersOnly]
     private static int GetVersion(int* version)
     {
-        *version = DriverVersion;
+        *version = s_driverVersion;
         return 0;
     }
 
