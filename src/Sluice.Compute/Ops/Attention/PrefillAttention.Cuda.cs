@@ -52,7 +52,7 @@ internal static class PrefillAttentionCuda
         }
 
         int group = shape.Heads / shape.KvHeads;
-        int rowTiles = Math.Max(layer.KeyDim, layer.ValueDim) <= 128 && (long)plan.MaxQueryCount * group > RowsOfATile ? 2 : 1;
+        int rowTiles = (long)plan.MaxQueryCount * group > RowsOfATile ? MaxRowTiles(layer) : 1;
         int stages = StagesFor(context.Device, layer, rowTiles);
         Specialization specialization = new(
             layer.KeyDim, layer.ValueDim, group, layer.BlockSize, layer.Type == DType.Float8E4M3, shape.Window > 0, shape.SoftCap > 0, rowTiles, stages);
@@ -79,10 +79,31 @@ internal static class PrefillAttentionCuda
         long tiles = ((long)plan.TokenCount * group / (RowsOfATile * rowTiles)) + plan.SequenceCount;
         context.Launch(
             Kernel,
-            Defines.GetOrAdd(specialization, static key => key.ToDefines()),
+            DefinesOf(context, layer, specialization),
             args,
             new LaunchShape(checked((int)(tiles * shape.KvHeads)), Threads, SharedBytes(layer, rowTiles, stages)));
     }
+
+    /// <summary>What to compile with. The first call also starts compiling for the other numbers of rows that batches of the model can have.</summary>
+    private static KernelDefines DefinesOf(CudaContext context, KvLayer layer, Specialization specialization)
+    {
+        if (Defines.TryGetValue(specialization, out KernelDefines? defines))
+        {
+            return defines;
+        }
+
+        int otherRowTiles = MaxRowTiles(layer) + 1 - specialization.RowTiles;
+        if (otherRowTiles != specialization.RowTiles)
+        {
+            Specialization other = specialization with { RowTiles = otherRowTiles, Stages = StagesFor(context.Device, layer, otherRowTiles) };
+            context.Prefetch(Kernel, other.ToDefines());
+        }
+
+        return Defines.GetOrAdd(specialization, static key => key.ToDefines());
+    }
+
+    /// <summary>Twice 16 rows a warp read keys and values half as often; wider outputs leave no registers for that.</summary>
+    private static int MaxRowTiles(KvLayer layer) => Math.Max(layer.KeyDim, layer.ValueDim) <= 128 ? 2 : 1;
 
     /// <summary>
     /// Two stages where two blocks of threads still share a multiprocessor (or where that is all that fits); measured on an H100 at
