@@ -63,6 +63,8 @@ public sealed class LlmEngine : IAsyncDisposable
 
     internal GraphCapture Graphs => _parts.Graphs;
 
+    internal StartupReport Startup => _parts.Startup;
+
     internal KvCache.MemoryPlan Memory => _parts.Memory;
 
     /// <summary>Loads a model.</summary>

@@ -39,8 +39,8 @@ internal static class EngineFlags
             "KV cache",
             Number("gpu-memory-utilization", "Share of the memory that the engine may take: of all memory of a GPU, of the free memory of a CPU's machine.", "0.92", double.Epsilon, 1),
             Bytes("kv-cache-memory-bytes", "Memory of the KV cache, as 4GiB; wins over --gpu-memory-utilization."),
-            Choice("kv-cache-dtype", "Type of the KV cache; auto for float32 on the CPU.", "auto", "auto", "float16", "bfloat16", "float32")
-                .Later("fp8", "fp8_e4m3", "fp8_e5m2", "fp8_inc", "fp8_ds_mla"),
+            Choice("kv-cache-dtype", "Type of the KV cache; auto for that of the activations, on the CPU float32. fp8 (the same as fp8_e4m3) holds twice the tokens on a GPU.", "auto", "auto", "float16", "bfloat16", "float32", "fp8", "fp8_e4m3")
+                .Later("fp8_e5m2", "fp8_inc", "fp8_ds_mla"),
             Integer("num-gpu-blocks-override", "Number of KV blocks, whatever memory allows; for tests.", null, 1),
             Number("swap-space", "GiB of host memory that the KV blocks of preempted requests may move to, when that is measured to be faster than to compute them again.", "4 on a GPU, 0 on the CPU"),
             Integer("block-size", "Tokens a KV block.", "16", 1, 1024),

@@ -53,6 +53,7 @@ internal static class EngineOptionsBinder
         "half" or "float16" => DType.Float16,
         "bfloat16" => DType.BFloat16,
         "float" or "float32" => DType.Float32,
+        "fp8" or "fp8_e4m3" => DType.Float8E4M3,
         _ => null,
     };
 

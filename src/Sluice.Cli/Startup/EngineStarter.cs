@@ -59,7 +59,7 @@ internal static class EngineStarter
         log.Info($"Available KV cache memory: {memory.KvBytes / GiB:G3} GiB");
         log.Info(string.Create(
             CultureInfo.InvariantCulture,
-            $"CPU KV cache size: {memory.KvTokens:N0} tokens, Maximum concurrency for {engine.MaxModelLen:N0} tokens per request: {(double)memory.KvTokens / engine.MaxModelLen:F2}x"));
+            $"{(resolved.Device == DeviceKind.Cuda ? "GPU" : "CPU")} KV cache size: {memory.KvTokens:N0} tokens, Maximum concurrency for {engine.MaxModelLen:N0} tokens per request: {(double)memory.KvTokens / engine.MaxModelLen:F2}x"));
         if (engine.Graphs.Count > 0)
         {
             log.Info(string.Create(
@@ -67,7 +67,12 @@ internal static class EngineStarter
                 $"Capturing CUDA graphs (decode, FULL): {engine.Graphs.Count} sizes up to {engine.Graphs.LargestSize} took {engine.Graphs.Elapsed.TotalSeconds:F2} seconds"));
         }
 
-        log.Info($"init engine (profile, create kv cache, warmup model) took {total.Elapsed.TotalSeconds:F2} seconds");
+        foreach (string line in StartupLines.Memory(engine.Startup, memory, resolved.GpuMemoryUtilization))
+        {
+            log.Info(line);
+        }
+
+        log.Info($"init engine (profile, create kv cache, warmup model) took {total.Elapsed.TotalSeconds:F2} seconds ({StartupLines.Times(engine.Startup)})");
         return engine;
     }
 

@@ -30,6 +30,9 @@ internal sealed record EngineParts
 
     public required GraphCapture Graphs { get; init; }
 
+    /// <summary>Time and memory of the parts of the start.</summary>
+    public required StartupReport Startup { get; init; }
+
     /// <summary>Lines for the person who started the engine.</summary>
     public required IReadOnlyList<string> Notices { get; init; }
 }
@@ -61,22 +64,29 @@ internal static class EngineBuilder
         Task<(Tokenizer?, ChatTemplate?, string?)> text = Task.Run(() => LoadText(asked), cancellation);
         (IBackend backend, options, string? deviceNotice) = device is null ? DeviceSelector.Create(options, config) : (device, options, null);
         IDisposable owner = backend;
+        var report = new StartupReport(backend, isGpu: options.Device == DeviceKind.Cuda);
         try
         {
             SchedulerOptions limits = EngineLimits.Resolve(options, config, backend);
             DType kvType = options.KvCacheDType ?? backend.ActivationType;
             MemoryPlan memory = Plan(options, config, backend, limits, kvType);
             options = Resolved(options, limits, memory);
+            report.Add("context", memory.FixedBytes);
             LoadedModel loaded = ModelLoader.Load(options, backend, limits.MaxBatchedTokens, progress, cancellation);
             config = loaded.Config;
+            report.Add("weights and activations", memory.WeightBytes + memory.ActivationBytes);
             var runner = new ModelRunner(backend, loaded.Model, memory, limits, kvType);
             owner = runner;
+            report.Add("KV cache, logits and sampler", memory.KvBytes + memory.LogitsBytes + memory.SamplerBytes);
             double secondsPerToken = runner.WarmUp(limits.MaxBatchedTokens).TotalSeconds;
+            report.Add("kernels and workspace", memory.WorkspaceBytes);
             long captureStart = Stopwatch.GetTimestamp();
             int graphCount = runner.CaptureGraphs(GraphSizes.Resolve(options, limits.MaxSequences));
             var graphs = new GraphCapture(graphCount, runner.LargestGraph, Stopwatch.GetElapsedTime(captureStart));
+            report.Add("graphs", memory.GraphBytes);
             SwapSpace? swapSpace = AddSwapSpace(options, runner, memory, limits);
             (Tokenizer? tokenizer, ChatTemplate? template, string? textNotice) = text.GetAwaiter().GetResult();
+            report.Add("swap space and tokenizer");
 
             var metrics = new EngineMetrics(memory.MaxModelLen);
             PrefixCache? cache = options.EnablePrefixCaching
@@ -104,6 +114,7 @@ internal static class EngineBuilder
                 Tokenizer = tokenizer,
                 ChatTemplate = template,
                 Graphs = graphs,
+                Startup = report,
                 Notices = [.. new[] { deviceNotice, memory.Notice, textNotice, Unused(loaded) }.OfType<string>()],
             };
         }

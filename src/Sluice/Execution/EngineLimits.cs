@@ -54,6 +54,11 @@ internal static class EngineLimits
             throw new UserErrorException($"--block-size must be a multiple of 16 on a GPU, got {blockSize}.");
         }
 
+        if (!isGpu && options.KvCacheDType == DType.Float8E4M3)
+        {
+            throw new UserErrorException("--kv-cache-dtype fp8 needs a GPU; on the CPU the KV cache is float32, bfloat16 or float16.");
+        }
+
         (int defaultTokens, int defaultSequences) = Defaults(isGpu ? backend.Memory.TotalBytes : null);
         int context = Math.Min(options.MaxModelLen ?? config.MaxPositions, config.MaxPositions);
         int tokens = options.MaxNumBatchedTokens

@@ -85,7 +85,7 @@ public sealed class CommandLineTests
     [InlineData("--pipeline_parallel_size=4", "--pipeline-parallel-size 4")]
     [InlineData("--quantization awq", "--quantization awq")]
     [InlineData("-q fp8", "--quantization fp8")]
-    [InlineData("--kv-cache-dtype fp8", "--kv-cache-dtype fp8")]
+    [InlineData("--kv-cache-dtype fp8_e5m2", "--kv-cache-dtype fp8_e5m2")]
     [InlineData("--enable-lora", "--enable-lora")]
     [InlineData("--lora-modules a=b", "--lora-modules a=b")]
     [InlineData("-sc.method ngram", "--speculative-config {\"method\":\"ngram\"}")]

@@ -70,6 +70,14 @@ public sealed class FlagBindingTests
     public void Bind_Device_IsTheKind(string device, DeviceKind expected) =>
         Assert.Equal(expected, FlagReader.Engine("--device", device).Device);
 
+    [Theory]
+    [InlineData("auto", null)]
+    [InlineData("fp8", DType.Float8E4M3)]
+    [InlineData("fp8_e4m3", DType.Float8E4M3)]
+    [InlineData("float16", DType.Float16)]
+    public void Bind_KvCacheDType_IsTheType(string name, DType? expected) =>
+        Assert.Equal(expected, FlagReader.Engine("--kv-cache-dtype", name).KvCacheDType);
+
     [Fact]
     public void Bind_GraphSizes_InEverySpelling()
     {
