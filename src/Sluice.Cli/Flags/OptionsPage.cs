@@ -14,7 +14,9 @@ internal static class OptionsPage
         page.Append("`name: value` a line (flags of the command line win). A misspelt flag is an error that names the nearest one. Exit codes: 0 well\n");
         page.Append("ended, 2 a mistake in what was asked for (one line says what to do), 1 a fault of the program.\n\n");
         page.Append("Environment: `VLLM_API_KEY` (as `--api-key`), `VLLM_HOST_IP` (as `--host`), `VLLM_LOGGING_LEVEL`, `VLLM_LOG_STATS_INTERVAL`\n");
-        page.Append("(seconds), `HF_HOME` and `HF_HUB_CACHE` (where downloaded models lie). A flag wins over them.\n\n");
+        page.Append("(seconds), `HF_HOME` and `HF_HUB_CACHE` (where downloaded models lie). A flag wins over them. `SLUICE_CACHE_DIR` (where compiled\n");
+        page.Append("GPU kernels are kept; else `XDG_CACHE_HOME/sluice`, else `~/.cache/sluice`), and `CUDA_HOME`, `CUDA_PATH`, `VIRTUAL_ENV` and\n");
+        page.Append("`CONDA_PREFIX` (where CUDA's libraries are looked for first); see [kernels.md](kernels.md).\n\n");
         page.Append("This page is made from the program's own table (`Flags/FlagTable.cs`); a test keeps the two equal.\n");
         IEnumerable<Flag> used = FlagTable.All.Where(flag => flag.Support == FlagSupport.Used);
         foreach (IGrouping<string, Flag> group in used.GroupBy(flag => flag.Group))

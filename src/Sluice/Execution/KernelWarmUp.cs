@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Sluice.Compute;
 using Sluice.Compute.Cuda;
 using Sluice.Compute.Cuda.Interop;
 using Sluice.Models;
@@ -55,7 +56,18 @@ internal static class KernelWarmUp
             {
                 cancellation.ThrowIfCancellationRequested();
                 DryDevice.ComputeCapability = computeCapability;
-                EngineBuilder.Build(options, progress: null, cancellation).Loop.Dispose();
+                EngineParts parts = EngineBuilder.Build(options, progress: null, cancellation);
+                parts.Loop.Dispose();
+
+                // Those that one form serves for every model come along: a start may need them later, as preemption does.
+                KernelTarget target = KernelTarget.For(computeCapability, parts.Options.DType ?? DType.BFloat16);
+                foreach (string source in KernelSource.All())
+                {
+                    if (KernelSource.Load(source).Samples.Count == 0)
+                    {
+                        _ = builder.Start(source, target, KernelDefines.None);
+                    }
+                }
             }
 
             builder.WaitForAll();

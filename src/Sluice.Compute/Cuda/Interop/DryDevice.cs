@@ -89,9 +89,6 @@ internal static unsafe class DryDevice
     private static nint CublasLtFunction(string name) => name switch
     {
         "cublasLtGetVersion" => (nint)(delegate* unmanaged<nuint>)&GetCublasLtVersion,
-        "cublasLtCreate" or "cublasLtMatmulDescCreate" or "cublasLtMatrixLayoutCreate" or "cublasLtMatmulPreferenceCreate" => (nint)(delegate* unmanaged<nint*, int>)&MakeHandle,
-        "cublasLtMatmulAlgoGetHeuristic" =>
-            (nint)(delegate* unmanaged<nint, nint, nint, nint, nint, nint, nint, int, MatmulHeuristicResult*, int*, int>)&GetOneAlgorithm,
         "cublasLtGetStatusName" => (nint)(delegate* unmanaged<nint>)&GetNull,
         _ => (nint)(delegate* unmanaged<int>)&Succeed,
     };
@@ -254,15 +251,6 @@ internal static unsafe class DryDevice
     private static int GetNoNodes(nint graph, nint* nodes, nuint* count)
     {
         *count = 0;
-        return 0;
-    }
-
-    [UnmanagedCallersOnly]
-    private static int GetOneAlgorithm(
-        nint handle, nint description, nint a, nint b, nint c, nint d, nint preference, int askedFor, MatmulHeuristicResult* results, int* found)
-    {
-        *results = default;
-        *found = 1;
         return 0;
     }
 }

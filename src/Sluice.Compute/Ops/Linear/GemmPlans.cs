@@ -38,6 +38,12 @@ internal sealed unsafe class GemmPlans : IDisposable
     /// <summary>Enqueues output = input * weight^T (+ bias, in the output's type).</summary>
     public void Run(in GemmCall call, in GemmShape shape)
     {
+        if (_context.Kernels.IsCollecting)
+        {
+            // The library brings its own kernels, compiled.
+            return;
+        }
+
         _context.Device.MakeCurrent();
         try
         {
