@@ -89,8 +89,9 @@ public sealed class SluiceServer : IAsyncDisposable
     }
 
     /// <summary>
-    /// Waits for SIGTERM, SIGINT or <paramref name="cancellation"/>, then stops: new requests get 503 at once, running ones may go on for
-    /// the shutdown timeout and are ended after it. A second signal ends them now.
+    /// Waits for SIGTERM, SIGINT, <paramref name="cancellation"/> or a fault that stops the engine for good, then stops: new requests get
+    /// 503 at once, running ones may go on for the shutdown timeout and are ended after it. A second signal ends them now. After a
+    /// fault of the engine (<see cref="LlmEngine.Fault"/>) they only get to send their error.
     /// </summary>
     public async Task WaitForShutdownAsync(CancellationToken cancellation = default)
     {
@@ -108,8 +109,8 @@ public sealed class SluiceServer : IAsyncDisposable
         using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);
         using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
         using CancellationTokenRegistration cancelled = cancellation.Register(() => stop.TrySetResult());
-        await stop.Task;
-        await StopAsync(_state.Options.ShutdownTimeout);
+        await Task.WhenAny(stop.Task, _state.Engine.Broken);
+        await StopAsync(_state.Engine.Fault is null ? _state.Options.ShutdownTimeout : AbortGrace);
     }
 
     /// <summary>Refuses new requests, lets running ones go on for a while, and ends what is left.</summary>

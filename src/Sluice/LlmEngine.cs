@@ -45,6 +45,15 @@ public sealed class LlmEngine : IAsyncDisposable
     /// <summary>The engine takes requests and its steps end in the time that they need. Idle is healthy.</summary>
     public bool IsHealthy => _disposed == 0 && _parts.Loop.IsHealthy;
 
+    /// <summary>
+    /// What stopped the engine for good, one line, or none. Every request that ran has ended with an error, and no more are taken: what is
+    /// left is to dispose the engine and to make a new one, in a new process where the device itself failed.
+    /// </summary>
+    public string? Fault => _parts.Loop.Fault;
+
+    /// <summary>Completes when <see cref="Fault"/> is set and all requests have heard of it; else never.</summary>
+    public Task Broken => _parts.Loop.Broken;
+
     /// <summary>What the engine is doing now.</summary>
     public EngineStats Stats => _parts.Loop.Snapshot();
 

@@ -32,6 +32,18 @@ internal static class ServeCommand
         await using LlmEngine engine = await EngineStarter.StartAsync(EngineOptionsBinder.Bind(values, model.Folder), model, log, console.IsTerminal, cancellation);
         await using SluiceServer server = await SluiceServer.StartAsync(options, engine, cancellation);
         await server.WaitForShutdownAsync(cancellation);
-        return CommandLine.Success;
+        return ExitCodeOf(engine, console.Error);
+    }
+
+    /// <summary>A supervisor starts a program again that ended by a fault, and only then.</summary>
+    internal static int ExitCodeOf(LlmEngine engine, TextWriter errors)
+    {
+        if (engine.Fault is not string fault)
+        {
+            return CommandLine.Success;
+        }
+
+        errors.WriteLine($"error: {fault} The lines above say why; start the server again.");
+        return CommandLine.OurFault;
     }
 }

@@ -92,6 +92,8 @@ internal static class EngineBuilder
             PrefixCache? cache = options.EnablePrefixCaching
                 ? new PrefixCache(memory.BlockCount, memory.BlockSize, SipHash128.CreateRandom())
                 : null;
+            var heartbeat = new Heartbeat(
+                TimeProvider.System, secondsPerToken, options.Device == DeviceKind.Cuda ? Heartbeat.GpuThreshold : Heartbeat.CpuThreshold);
             var loop = new EngineLoop(
                 new EngineLoopOptions
                 {
@@ -100,8 +102,7 @@ internal static class EngineBuilder
                     AsyncScheduling = options.AsyncScheduling,
                     Seed = options.Seed,
                 },
-                new BlockPool(memory.BlockCount, cache), cache, runner, metrics, new Heartbeat(TimeProvider.System, secondsPerToken),
-                TimeProvider.System, swapSpace);
+                new BlockPool(memory.BlockCount, cache), cache, runner, metrics, heartbeat, TimeProvider.System, swapSpace);
             metrics.CacheConfig = Describe(options, memory);
             return new EngineParts
             {
@@ -117,6 +118,12 @@ internal static class EngineBuilder
                 Startup = report,
                 Notices = [.. new[] { deviceNotice, memory.Notice, textNotice, Unused(loaded) }.OfType<string>()],
             };
+        }
+        catch (InsufficientMemoryException shortage)
+        {
+            owner.Dispose();
+            throw new UserErrorException(
+                $"{shortage.Message} Free memory, or lower --gpu-memory-utilization, --max-num-seqs or --max-num-batched-tokens, or use a smaller model.");
         }
         catch
         {

@@ -2,15 +2,21 @@ namespace Sluice.Execution;
 
 /// <summary>
 /// Tells a device that computes from one that hangs, by steps that end and not by a flag that says so. Stalled means: a step
-/// is on its way for longer than 30 s, ten times the slow steps of late, and twice what so many tokens take at the slow
+/// is on its way for longer than 30 s (10 s on a GPU), ten times the slow steps of late, and twice what so many tokens take at the slow
 /// rates of late (a 2048-token prefill of a large model on two cores takes minutes, and is no fault). Idle is healthy.
 /// Written by the engine loop, read by anybody.
 /// </summary>
 internal sealed class Heartbeat
 {
     private const int RecentStepCount = 512;
-    private const double LeastThresholdSeconds = 30;
 
+    /// <summary>No step of a GPU takes longer: a full one of a large model takes a second or two, and code may still have to be compiled.</summary>
+    public static readonly TimeSpan GpuThreshold = TimeSpan.FromSeconds(10);
+
+    /// <summary>The same for a CPU that may be busy with others' work.</summary>
+    public static readonly TimeSpan CpuThreshold = TimeSpan.FromSeconds(30);
+
+    private readonly double _leastSeconds;
     private readonly Lock _gate = new();
     private readonly double[] _recentSeconds = new double[RecentStepCount];
     private readonly double[] _recentSecondsPerToken = new double[RecentStepCount];
@@ -21,9 +27,11 @@ internal sealed class Heartbeat
 
     /// <param name="time">Clock.</param>
     /// <param name="warmUpSecondsPerToken">What a token took in the warm-up: the first entry of the recent rates.</param>
-    public Heartbeat(TimeProvider time, double warmUpSecondsPerToken = 0)
+    /// <param name="leastThreshold">A step that takes no longer is never called stalled; 30 s unless given.</param>
+    public Heartbeat(TimeProvider time, double warmUpSecondsPerToken = 0, TimeSpan? leastThreshold = null)
     {
         _time = time;
+        _leastSeconds = (leastThreshold ?? CpuThreshold).TotalSeconds;
         _recentSecondsPerToken[^1] = warmUpSecondsPerToken;
     }
 
@@ -69,7 +77,7 @@ internal sealed class Heartbeat
             }
 
             double seconds = Math.Max(10 * Slow(_recentSeconds), 2 * _tokensInFlight * Slow(_recentSecondsPerToken));
-            return _time.GetElapsedTime(_waitingSince).TotalSeconds <= Math.Max(LeastThresholdSeconds, seconds);
+            return _time.GetElapsedTime(_waitingSince).TotalSeconds <= Math.Max(_leastSeconds, seconds);
         }
     }
 

@@ -11,11 +11,12 @@ namespace Sluice.Execution;
 internal sealed class RankThread : IDisposable
 {
     // A device that hangs must not keep the process from ending.
-    private static readonly TimeSpan DisposeTimeout = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan LongestDispose = TimeSpan.FromSeconds(10);
 
     private readonly IStepRunner _runner;
     private readonly Action _progressed;
     private readonly Action _forwarded;
+    private readonly TimeSpan _disposeTimeout;
     private readonly Thread _rank;
     private readonly Thread _results;
     private readonly object _gate = new();
@@ -31,8 +32,10 @@ internal sealed class RankThread : IDisposable
 
     /// <param name="runner">Owned from now on.</param>
     /// <param name="progressed">Called when it is time to plan the next step and when one is done, on either thread; must not block.</param>
-    public RankThread(IStepRunner runner, Action progressed)
+    /// <param name="disposeTimeout">How long <see cref="Dispose"/> waits for the device; 10 seconds unless given.</param>
+    public RankThread(IStepRunner runner, Action progressed, TimeSpan? disposeTimeout = null)
     {
+        _disposeTimeout = disposeTimeout ?? LongestDispose;
         _runner = runner;
         _progressed = progressed;
         _forwarded = OnForwarded;
@@ -72,7 +75,7 @@ internal sealed class RankThread : IDisposable
             Monitor.PulseAll(_gate);
         }
 
-        _rank.Join(DisposeTimeout);
+        _rank.Join(_disposeTimeout);
     }
 
     private void RunRank()

@@ -27,6 +27,7 @@ internal sealed class EngineLoop : IDisposable
     private readonly LoopInbox _inbox;
     private readonly Stack<EngineStep> _freeSteps = new();
     private readonly ConcurrentDictionary<string, ActiveRequest> _active = new(StringComparer.Ordinal);
+    private readonly TaskCompletionSource _broken = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Thread _thread;
     private readonly int _pipelineDepth;
     private EngineStep? _newestStep;
@@ -77,6 +78,9 @@ internal sealed class EngineLoop : IDisposable
 
     /// <summary>What stopped the engine for good, or none.</summary>
     public string? Fault => _fault;
+
+    /// <summary>Completes when a fault has stopped the engine for good and all requests have heard of it; else never.</summary>
+    public Task Broken => _broken.Task;
 
     /// <summary>Requests that have not ended.</summary>
     public int ActiveCount => _active.Count;
@@ -241,12 +245,15 @@ internal sealed class EngineLoop : IDisposable
         _metrics.OnStep(step.Plan.TokenCount);
         _scheduler.Swapper.OnStepDone(step.Plan, failed: step.Result.Fault is not null);
         _processor.Apply(step, now);
-        if (step.Result.Fault is Exception fault)
+        if (step.Result.Fault is Exception fault && _fault is null)
         {
-            FaultObserver?.Invoke(fault);
             if (step.Result.IsBackendBroken)
             {
                 Break("The engine stopped because its device failed.", fault);
+            }
+            else
+            {
+                FaultObserver?.Invoke(fault);
             }
         }
 
@@ -312,6 +319,7 @@ internal sealed class EngineLoop : IDisposable
         _fault = message;
         FaultObserver?.Invoke(fault);
         EndAll(FinishReason.Error, message);
+        _broken.TrySetResult();
     }
 
     private void EndAll(FinishReason reason, string? error)

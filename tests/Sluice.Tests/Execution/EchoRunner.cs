@@ -15,9 +15,16 @@ internal sealed class EchoRunner(int blockCount, int blockSize, int maxSequences
     private readonly ulong[] _hostMemory = new ulong[hostBlockCount * blockSize];
     private readonly SlotState?[] _slots = new SlotState?[maxSequences];
     private readonly int[] _lastSampled = new int[maxSequences];
+    private readonly System.Collections.Concurrent.ConcurrentQueue<int[]> _launched = new();
 
     /// <summary>Called before each step, on the rank thread: may wait or throw.</summary>
     public Action<BatchPlan>? BeforeStep { get; set; }
+
+    /// <summary>Tokens are told only when a step is finished, on the results thread, as by a device that works by itself.</summary>
+    public bool IsDeferred { get; set; }
+
+    /// <summary>Called before a step is finished: may wait or throw.</summary>
+    public Action<BatchPlan>? BeforeFinish { get; set; }
 
     /// <summary>Error of an item, given its plan and number.</summary>
     public Func<BatchPlan, int, string?>? ItemError { get; set; }
@@ -51,6 +58,7 @@ internal sealed class EchoRunner(int blockCount, int blockSize, int maxSequences
         MoveBlocks(plan);
         StepCount++;
         RowCount += plan.TokenCount;
+        int[] tokens = new int[plan.SampleCount];
         int sample = 0;
         for (int item = 0; item < plan.SequenceCount; item++)
         {
@@ -61,7 +69,7 @@ internal sealed class EchoRunner(int blockCount, int blockSize, int maxSequences
                 int slot = plan.SampleSlots[sample];
                 SlotState owner = _slots[slot] ?? throw new InvalidOperationException("A sampled row has no slot.");
                 int token = EchoModel.NextToken(state, owner.Seed, owner.OutputCount++);
-                result.TokenIds[sample++] = token;
+                tokens[sample++] = token;
                 _lastSampled[slot] = token;
             }
         }
@@ -75,11 +83,17 @@ internal sealed class EchoRunner(int blockCount, int blockSize, int maxSequences
             }
         }
 
-        return true;
+        Array.Fill(result.TokenIds, -1);
+        _launched.Enqueue(tokens);
+        Assert.True(_launched.Count <= 2);
+        return !IsDeferred;
     }
 
     public void Finish(BatchPlan plan, StepResult result)
     {
+        Assert.True(_launched.TryDequeue(out int[]? tokens));
+        BeforeFinish?.Invoke(plan);
+        tokens.CopyTo(result.TokenIds, 0);
     }
 
     public void Probe()

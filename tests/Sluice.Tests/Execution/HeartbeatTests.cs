@@ -29,6 +29,17 @@ public sealed class HeartbeatTests
     }
 
     [Fact]
+    public void IsBeating_StepHangsOnAGpu_TurnsFalseAfterTenSeconds()
+    {
+        var heartbeat = new Heartbeat(_time, leastThreshold: Heartbeat.GpuThreshold);
+        heartbeat.OnHandedOver(5);
+        _time.Advance(9.9);
+        Assert.True(heartbeat.IsBeating());
+        _time.Advance(0.2);
+        Assert.False(heartbeat.IsBeating());
+    }
+
+    [Fact]
     public void IsBeating_QueuedStepBehindADoneOne_CountsFromTheDoneOne()
     {
         var heartbeat = new Heartbeat(_time);

@@ -1,3 +1,5 @@
+using Sluice.Requests;
+
 namespace Sluice.Tests.Execution;
 
 /// <summary>
@@ -56,6 +58,79 @@ public sealed class QueuedEngineTests
         Assert.Equal(2, device.CaptureCount);
         Assert.Equal(expected, (await EngineRun.AllAsync(engine, prompts, OutputCount)).Answers);
         Assert.True(device.GraphLaunchCount > OutputCount / 2);
+    }
+
+    [Fact]
+    public async Task Submit_BadWordsOfSeveralTokens_SameAnswerAsOnTheProcessor()
+    {
+        async Task<List<int>> AnswerAsync(LlmEngine engine, IReadOnlyList<int[]> badWords)
+        {
+            List<int> tokens = [];
+            var sampling = new SamplingParams { Temperature = 0, MaxTokens = 24, IgnoreEos = true, BadWords = badWords };
+            await foreach (TokenOutput output in engine.Submit(new GenerationRequest { Id = "bad words", PromptTokenIds = [5, 6, 7], Sampling = sampling }))
+            {
+                tokens.AddRange(output.TokenIds);
+            }
+
+            return tokens;
+        }
+
+        await using LlmEngine processor = await EngineRun.LoadAsync(Options with { AsyncScheduling = false });
+        List<int> free = await AnswerAsync(processor, []);
+        IReadOnlyList<int[]> forbidden = [[free[3], free[4]], [free[7], free[8], free[9]]];
+        List<int> expected = await AnswerAsync(processor, forbidden);
+        Assert.NotEqual(free, expected);
+        await using LlmEngine engine = LlmEngine.Load(Options, new QueuedBackend { BeforeFence = () => Thread.Sleep(1) });
+        Assert.Equal(expected, await AnswerAsync(engine, forbidden));
+    }
+
+    [Fact]
+    public async Task Submit_DeviceFailsOnce_OnlyTheRequestsOfThatStepEnd()
+    {
+        var device = new QueuedBackend();
+        await using LlmEngine engine = LlmEngine.Load(Options, device);
+        device.BeforeFence = () =>
+        {
+            device.BeforeFence = null;
+            throw new InvalidOperationException("a kernel failed");
+        };
+        Assert.Equal(FinishReason.Error, await EndAsync(engine, "first"));
+        Assert.Equal(FinishReason.Length, await EndAsync(engine, "second"));
+        Assert.True(engine.IsHealthy);
+        Assert.Null(engine.Fault);
+        Assert.Equal(0, engine.Stats.KvBlocksUsed);
+    }
+
+    [Fact]
+    public async Task Submit_DeviceIsLost_EveryRequestEndsAndTheEngineSaysSo()
+    {
+        var device = new QueuedBackend { FaultsStay = true };
+        await using LlmEngine engine = LlmEngine.Load(Options, device);
+        int fences = 0;
+        device.BeforeFence = () =>
+        {
+            if (++fences == 5)
+            {
+                throw new InvalidOperationException("the device fell off the bus");
+            }
+        };
+        FinishReason?[] ends = await Task.WhenAll(Enumerable.Range(0, 4).Select(i => EndAsync(engine, $"{i}")));
+        Assert.All(ends, end => Assert.Equal(FinishReason.Error, end));
+        await engine.Broken.WaitAsync(TestContext.Current.CancellationToken);
+        Assert.False(engine.IsHealthy);
+        Assert.Equal("The engine stopped because its device failed.", engine.Fault);
+    }
+
+    private static async Task<FinishReason?> EndAsync(LlmEngine engine, string id)
+    {
+        FinishReason? end = null;
+        var sampling = new SamplingParams { MaxTokens = 40, IgnoreEos = true };
+        await foreach (TokenOutput output in engine.Submit(new GenerationRequest { Id = id, PromptTokenIds = [5, 6, 7], Sampling = sampling }))
+        {
+            end = output.FinishReason ?? end;
+        }
+
+        return end;
     }
 
     private static int GraphCount(LlmEngine engine) => Sluice.Execution.GraphSizes.Resolve(engine.Options, engine.Options.MaxNumSeqs!.Value).Length;

@@ -1,4 +1,5 @@
 using Sluice.Requests;
+using Sluice.Scheduling;
 using Sluice.Tests.Execution;
 
 namespace Sluice.Tests.Scheduling;
@@ -57,18 +58,31 @@ public sealed class EngineFaultTests
         await engine.ExpectIdleAsync();
     }
 
-    [Fact]
-    public async Task Run_EveryThirdStepThrows_EveryRequestStillEndsOnce()
+    [Theory]
+    [InlineData(false, false)]
+    [InlineData(true, false)]
+    [InlineData(true, true)]
+    public async Task Run_EveryThirtiethStepThrows_EveryRequestStillEndsOnce(bool deferred, bool atFinish)
     {
-        using var engine = new EngineHarness(blockCount: 60, maxSequences: 6);
+        using var engine = new EngineHarness(blockCount: 60, maxSequences: 6, deferred: deferred);
         int steps = 0;
-        engine.Runner.BeforeStep = _ =>
+        void Fault(BatchPlan plan)
         {
             if (++steps % 30 == 0)
             {
                 throw new InvalidOperationException();
             }
-        };
+        }
+
+        if (atFinish)
+        {
+            engine.Runner.BeforeFinish = Fault;
+        }
+        else
+        {
+            engine.Runner.BeforeStep = Fault;
+        }
+
         Answer[] answers = await Task.WhenAll(Enumerable.Range(0, 100).Select(i => engine.RunAsync(Prompt(i % 9), 30, i)));
         for (int i = 0; i < answers.Length; i++)
         {
@@ -108,17 +122,53 @@ public sealed class EngineFaultTests
     }
 
     [Fact]
-    public async Task Run_DeviceBreaks_EverythingEndsAndTheEngineIsUnhealthy()
+    public async Task Run_ResultsHang_TurnsTheEngineUnhealthyUntilTheyCome()
     {
-        using var engine = new EngineHarness();
+        var time = new ManualTime();
+        using var gate = new ManualResetEventSlim();
+        using var entered = new ManualResetEventSlim();
+        using var engine = new EngineHarness(time: time, deferred: true);
+        engine.Runner.BeforeFinish = _ =>
+        {
+            entered.Set();
+            gate.Wait();
+        };
+        Task<Answer> answer = engine.RunAsync(Prompt(1), 5);
+        entered.Wait(TestContext.Current.CancellationToken);
+        time.Advance(31);
+        Assert.False(engine.Loop.IsHealthy);
+        gate.Set();
+        Assert.Equal(5, (await answer).TokenIds.Count);
+        Assert.True(engine.Loop.IsHealthy);
+    }
+
+    [Theory]
+    [InlineData(false, false)]
+    [InlineData(true, false)]
+    [InlineData(true, true)]
+    public async Task Run_DeviceBreaks_EverythingEndsAndTheEngineIsUnhealthy(bool deferred, bool atFinish)
+    {
+        using var engine = new EngineHarness(deferred: deferred);
         Task<Answer>[] answers = [.. Enumerable.Range(0, 20).Select(i => engine.RunAsync(Prompt(i), 10_000, i))];
+        Assert.False(engine.Loop.Broken.IsCompleted);
         engine.Runner.IsDeviceBroken = true;
-        engine.Runner.BeforeStep = _ => throw new InvalidOperationException();
+        if (atFinish)
+        {
+            engine.Runner.BeforeFinish = _ => throw new InvalidOperationException();
+        }
+        else
+        {
+            engine.Runner.BeforeStep = _ => throw new InvalidOperationException();
+        }
+
         foreach (Task<Answer> answer in answers)
         {
             Assert.Contains((await answer).FinishReason!.Value, new[] { FinishReason.Error, FinishReason.Stop });
         }
 
+        await engine.Loop.Broken.WaitAsync(TestContext.Current.CancellationToken);
+        Assert.NotNull(engine.Loop.Fault);
+        Assert.Single(engine.Faults);
         Assert.False(engine.Loop.IsHealthy);
         Assert.Equal(0, engine.Loop.ActiveCount);
         Assert.Equal(500, Assert.Throws<RequestValidationException>(() => engine.Submit(Prompt(1), 3)).StatusCode);

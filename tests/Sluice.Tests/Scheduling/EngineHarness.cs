@@ -14,12 +14,12 @@ internal sealed class EngineHarness : IDisposable
 
     public EngineHarness(
         int blockCount = 256, int maxTokens = 64, int maxSequences = 8, bool async = true, bool prefixCache = true,
-        bool chunkedPrefill = true, TimeSpan? readerTimeout = null, TimeProvider? time = null,
+        bool chunkedPrefill = true, TimeSpan? readerTimeout = null, TimeProvider? time = null, bool deferred = false,
         int swapBlocks = 0, bool alwaysSwap = true, bool openSwapSpace = true)
     {
         Cache = prefixCache ? new PrefixCache(blockCount, BlockSize, new SipHash128(1, 2)) : null;
         Pool = new BlockPool(blockCount, Cache);
-        Runner = new EchoRunner(blockCount, BlockSize, maxSequences, swapBlocks);
+        Runner = new EchoRunner(blockCount, BlockSize, maxSequences, swapBlocks) { IsDeferred = deferred };
         if (swapBlocks > 0)
         {
             SwapSpace = new SwapSpace();

@@ -31,7 +31,8 @@ public sealed class EngineLoopPropertyTests
     private static async Task RunAsync(Shape shape, Work[] works)
     {
         using var engine = new EngineHarness(
-            shape.Blocks, shape.Tokens, shape.Sequences, shape.Async, shape.Cache, shape.Chunked, swapBlocks: shape.SwapBlocks);
+            shape.Blocks, shape.Tokens, shape.Sequences, shape.Async, shape.Cache, shape.Chunked, swapBlocks: shape.SwapBlocks,
+            deferred: shape.Blocks % 2 == 0);
         await Task.WhenAll(works.Select((work, index) => OneAsync(engine, work, index)));
         await engine.ExpectIdleAsync();
         Assert.Empty(engine.Faults);
