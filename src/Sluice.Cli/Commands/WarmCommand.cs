@@ -29,8 +29,8 @@ internal static class WarmCommand
         console.Output.WriteLine(
             $"{report.CompiledCount} kernels of {model.Name} compiled for compute capability {names} with NVRTC {report.CompilerVersion}, "
             + $"{report.CachedCount} were there already; {report.Duration.TotalSeconds:F1} s.");
-        console.Output.WriteLine(report.Folder is null ? "There is no cache folder: set SLUICE_CACHE_DIR." : $"Cache: {report.Folder}");
-        return report.Folder is null ? CommandLine.UsersMistake : CommandLine.Success;
+        console.Output.WriteLine($"Cache: {report.Folder}");
+        return CommandLine.Success;
     }
 
     /// <summary><c>80,90</c>, <c>8.0,9.0</c> or <c>sm_80,sm_90a</c>.</summary>

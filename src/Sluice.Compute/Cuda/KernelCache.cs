@@ -18,19 +18,20 @@ internal sealed class KernelCache
 
     private static readonly TimeSpan LeftoverAge = TimeSpan.FromHours(1);
 
-    private readonly Action<string>? _notice;
-    private int _isUnwritable;
+    private volatile string? _problem;
 
     /// <param name="folder">Made at the first write; null for no cache.</param>
-    /// <param name="notice">Takes one line, once, when the folder cannot be written.</param>
-    public KernelCache(string? folder, Action<string>? notice = null)
+    public KernelCache(string? folder)
     {
         Folder = folder;
-        _notice = notice;
+        _problem = folder is null ? "Compiled kernels are not kept: there is no home folder. Set SLUICE_CACHE_DIR to a folder that can be written." : null;
     }
 
     /// <summary>Null for no cache.</summary>
     public string? Folder { get; }
+
+    /// <summary>Why kernels are not kept, in one line for the user; null while they are.</summary>
+    public string? Problem => _problem;
 
     /// <summary>The name of a kernel's file: the source's name and 128 bits of SHA-256.</summary>
     public static string Key(KernelSource source, KernelTarget target, KernelDefines defines, string compilerVersion)
@@ -83,10 +84,10 @@ internal sealed class KernelCache
         return checksum.SequenceEqual(file.AsSpan(16, SHA256.HashSizeInBytes)) ? file[HeaderBytes..] : null;
     }
 
-    /// <summary>Keeps a kernel. A folder that cannot be written costs one notice and nothing else.</summary>
+    /// <summary>Keeps a kernel. A folder that cannot be written is a <see cref="Problem"/> and costs nothing else.</summary>
     public void Write(string key, byte[] image)
     {
-        if (Folder is null || Volatile.Read(ref _isUnwritable) != 0)
+        if (Folder is null || _problem is not null)
         {
             return;
         }
@@ -110,10 +111,7 @@ internal sealed class KernelCache
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             TryDelete(temporary);
-            if (Interlocked.Exchange(ref _isUnwritable, 1) == 0)
-            {
-                _notice?.Invoke($"Compiled kernels are not kept: {exception.Message.TrimEnd('.')}. Set SLUICE_CACHE_DIR to a folder that can be written.");
-            }
+            _problem = $"Compiled kernels are not kept: {exception.Message.TrimEnd('.')}. Set SLUICE_CACHE_DIR to a folder that can be written.";
         }
     }
 

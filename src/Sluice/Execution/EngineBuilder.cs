@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Sluice.Compute;
+using Sluice.Compute.Cuda;
 using Sluice.KvCache;
 using Sluice.Models;
 using Sluice.Scheduling;
@@ -116,7 +117,7 @@ internal static class EngineBuilder
                 ChatTemplate = template,
                 Graphs = graphs,
                 Startup = report,
-                Notices = [.. new[] { deviceNotice, memory.Notice, textNotice, Unused(loaded) }.OfType<string>()],
+                Notices = [.. new[] { deviceNotice, memory.Notice, textNotice, Unused(loaded), KernelCacheProblem(backend) }.OfType<string>()],
             };
         }
         catch (InsufficientMemoryException shortage)
@@ -200,6 +201,8 @@ internal static class EngineBuilder
 
         return (Tokenizer.Load(file), ChatTemplateLoader.Load(folder, options.ChatTemplate), null);
     }
+
+    private static string? KernelCacheProblem(IBackend backend) => backend is CudaBackend ? CudaBackend.Builder.Cache.Problem : null;
 
     private static string? Unused(LoadedModel loaded) => loaded.UnusedTensors.Count == 0
         ? null

@@ -11,10 +11,10 @@ namespace Sluice.Execution;
 /// <param name="CompiledCount">Kernels that were compiled.</param>
 /// <param name="CachedCount">Kernels that were there already.</param>
 /// <param name="CompilerVersion">NVRTC's version; the program uses the cache with the same one.</param>
-/// <param name="Folder">Where they are; null when there is no folder.</param>
+/// <param name="Folder">Where they are.</param>
 /// <param name="Duration">Of everything.</param>
 internal sealed record KernelWarmUpReport(
-    IReadOnlyList<int> ComputeCapabilities, int CompiledCount, int CachedCount, string CompilerVersion, string? Folder, TimeSpan Duration);
+    IReadOnlyList<int> ComputeCapabilities, int CompiledCount, int CachedCount, string CompilerVersion, string Folder, TimeSpan Duration);
 
 /// <summary>
 /// Compiles the kernels of a model ahead of its first start, such as for a container image. The engine is put together as always, on a
@@ -26,7 +26,7 @@ internal static class KernelWarmUp
     /// <param name="options">As the engine will be started.</param>
     /// <param name="computeCapabilities">Kinds of GPU; empty for those of this machine.</param>
     /// <param name="cancellation">Stops between two kinds.</param>
-    /// <exception cref="UserErrorException">There is no GPU and none is named, NVRTC is missing, or the model cannot be served.</exception>
+    /// <exception cref="UserErrorException">There is no GPU and none is named, NVRTC is missing, the cache cannot be written, or the model cannot be served.</exception>
     public static KernelWarmUpReport Run(EngineOptions options, IReadOnlyList<int> computeCapabilities, CancellationToken cancellation)
     {
         var clock = Stopwatch.StartNew();
@@ -71,7 +71,9 @@ internal static class KernelWarmUp
             }
 
             builder.WaitForAll();
-            return new KernelWarmUpReport(chips, builder.CompiledCount, builder.CachedCount, version, builder.Cache.Folder, clock.Elapsed);
+            return builder.Cache.Problem is { } problem
+                ? throw new UserErrorException(problem)
+                : new KernelWarmUpReport(chips, builder.CompiledCount, builder.CachedCount, version, builder.Cache.Folder!, clock.Elapsed);
         }
         catch (CudaUnavailableException missing)
         {

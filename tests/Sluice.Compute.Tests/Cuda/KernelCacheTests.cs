@@ -67,28 +67,29 @@ public sealed class KernelCacheTests : IDisposable
     }
 
     [Fact]
-    public void Write_FolderThatCannotBeMade_SaysSoOnceAndGoesOn()
+    public void Write_FolderThatCannotBeMade_SaysSoAndGoesOn()
     {
         Directory.CreateDirectory(_folder);
         string file = Path.Combine(_folder, "file");
         File.WriteAllText(file, "");
-        var notices = new List<string>();
-        var cache = new KernelCache(Path.Combine(file, "kernels"), notices.Add);
+        var cache = new KernelCache(Path.Combine(file, "kernels"));
+        Assert.Null(cache.Problem);
 
         cache.Write(Key, Image);
         cache.Write(Key, Image);
 
         Assert.Null(cache.TryRead(Key));
-        string notice = Assert.Single(notices);
-        Assert.Contains("SLUICE_CACHE_DIR", notice, StringComparison.Ordinal);
-        Assert.DoesNotContain('\n', notice);
+        Assert.Contains("SLUICE_CACHE_DIR", cache.Problem, StringComparison.Ordinal);
+        Assert.Contains(file, cache.Problem, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', cache.Problem!);
     }
 
     [Fact]
-    public void Write_NoFolder_DoesNothing()
+    public void Write_NoFolder_KeepsNothing()
     {
-        var cache = new KernelCache(null, _ => Assert.Fail("no notice is due"));
+        var cache = new KernelCache(null);
         cache.Write(Key, Image);
+        Assert.NotNull(cache.Problem);
         Assert.Null(cache.TryRead(Key));
     }
 

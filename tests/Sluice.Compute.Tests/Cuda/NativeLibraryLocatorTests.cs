@@ -71,6 +71,14 @@ public sealed class NativeLibraryLocatorTests : IDisposable
     }
 
     [Fact]
+    public void Load_SeveralVersions_TakesTheNewest()
+    {
+        Place("pyenv/versions/3.9.18/lib/python3.9/site-packages/nvidia/cu13/lib/libnvrtc.so.13");
+        string newest = Place("pyenv/versions/3.13.0/lib/python3.13/site-packages/nvidia/cu13/lib/libnvrtc.so.13");
+        Assert.Equal(newest, Locator().Load(NativeLibraryNames.Nvrtc).Path);
+    }
+
+    [Fact]
     public void Load_OldDriver_TakesTheLibraryThatItRuns()
     {
         Place("toolkit/lib64/libcublasLt.so.13");

@@ -1,3 +1,5 @@
+using System.Text.RegularExpressions;
+
 namespace Sluice.Compute.Cuda.Interop;
 
 /// <summary>
@@ -5,7 +7,7 @@ namespace Sluice.Compute.Cuda.Interop;
 /// Folders are listed in the order in which they are tried: what the user pointed at, the active Python environment, the loader's own
 /// path, then toolkits, distribution folders and other Pythons.
 /// </summary>
-internal sealed record NativeSearch
+internal sealed partial record NativeSearch
 {
     /// <summary>Variables that name a CUDA toolkit.</summary>
     private static readonly string[] ToolkitVariables = ["CUDA_HOME", "CUDA_PATH", "CUDA_ROOT"];
@@ -82,7 +84,7 @@ internal sealed record NativeSearch
         }
     }
 
-    /// <summary>Folders that are looked at when the loader knows nothing.</summary>
+    /// <summary>Folders that are looked at when the loader knows nothing; of the many possible ones, those that are there.</summary>
     public IEnumerable<(string Folder, string Title)> UsualFolders(NativeLibraryName library)
     {
         foreach (string pattern in Toolkits)
@@ -96,7 +98,7 @@ internal sealed record NativeSearch
             }
         }
 
-        foreach (string folder in LibraryFolders)
+        foreach (string folder in LibraryFolders.Where(Directory.Exists))
         {
             yield return (folder, folder);
         }
@@ -105,9 +107,9 @@ internal sealed record NativeSearch
         {
             foreach (string prefix in Expand(pattern))
             {
-                foreach (string folder in PythonFolders(prefix, library))
+                foreach (string folder in PythonFolders(prefix, library).Where(HasPackages))
                 {
-                    yield return (folder, "Python wheels under " + pattern);
+                    yield return (folder, "the pip wheels of " + pattern);
                 }
             }
         }
@@ -137,6 +139,9 @@ internal sealed record NativeSearch
             yield break;
         }
     }
+
+    // nvidia/cu13/lib and the like lie three folders below site-packages.
+    private static bool HasPackages(string wheelFolder) => Directory.Exists(Path.GetFullPath(Path.Combine(wheelFolder, "../../..")));
 
     private static string? TryResolve(string file)
     {
@@ -197,7 +202,7 @@ internal sealed record NativeSearch
         try
         {
             return Directory.GetDirectories(parent, name)
-                .OrderByDescending(folder => folder, StringComparer.Create(System.Globalization.CultureInfo.InvariantCulture, System.Globalization.CompareOptions.NumericOrdering))
+                .OrderByDescending(folder => Digits().Replace(folder, number => number.Value.PadLeft(8, '0')), StringComparer.Ordinal)
                 .SelectMany(folder => rest.Length == 0 ? [folder] : Expand(Path.Combine(folder, rest)));
         }
         catch (UnauthorizedAccessException)
@@ -205,4 +210,8 @@ internal sealed record NativeSearch
             return [];
         }
     }
+
+    // Padded, 12.10 comes after 12.9.
+    [GeneratedRegex(@"\d+")]
+    private static partial Regex Digits();
 }
