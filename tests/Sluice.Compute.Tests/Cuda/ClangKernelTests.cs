@@ -11,7 +11,7 @@ public sealed class ClangKernelTests
 {
     private const int TimeoutMilliseconds = 120_000;
 
-    private static readonly string[] Names = ["clang-19", "clang-20", "clang-21", "clang-22", "clang-18", "clang-17", "clang-16", "clang"];
+    private static readonly string[] Names = ["clang-19", "clang-20", "clang-21", "clang-22"];
 
     private static readonly Lazy<string?> Clang = new(Find);
 

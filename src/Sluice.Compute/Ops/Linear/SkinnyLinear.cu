@@ -8,7 +8,7 @@
 // The tensor cores take weights as rows and inputs as columns. Which k meets which slot of a fragment does not matter as long as both
 // sides agree, so each lane loads 16 bytes of a row at a time and uses them as the slots of two products.
 // Weights do not depend on the kernel before this one: the first of them are on their way before its end is waited for.
-// samples: ROWS=8 TILES=1 WARPS=16 UNROLL=2 OUTPUT_F32=0 | ROWS=16 TILES=1 WARPS=16 UNROLL=1 OUTPUT_F32=1
+// samples: ROWS=8 TILES=1 WARPS=16 UNROLL=2 OUTPUT_F32=0 | ROWS=16 TILES=2 WARPS=16 UNROLL=1 OUTPUT_F32=1
 #include "Mma.cuh"
 
 #define ROW_TILES (ROWS / 8)
