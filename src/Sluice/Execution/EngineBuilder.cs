@@ -72,7 +72,7 @@ internal static class EngineBuilder
             DType kvType = options.KvCacheDType ?? backend.ActivationType;
             MemoryPlan memory = Plan(options, config, backend, limits, kvType);
             options = Resolved(options, limits, memory);
-            report.Add("context", memory.FixedBytes);
+            report.Add("device", memory.FixedBytes);
             LoadedModel loaded = ModelLoader.Load(options, backend, limits.MaxBatchedTokens, progress, cancellation);
             config = loaded.Config;
             report.Add("weights and activations", memory.WeightBytes + memory.ActivationBytes);

@@ -121,6 +121,39 @@ public sealed class QueuedEngineTests
         Assert.Equal("The engine stopped because its device failed.", engine.Fault);
     }
 
+    [Theory]
+    [InlineData(false, false)]
+    [InlineData(false, true)]
+    [InlineData(true, false)]
+    public async Task Submit_SwappedWhileStepsOverlap_SameBitsAsOnTheProcessor(bool enforceEager, bool slow)
+    {
+        int[][] prompts = EngineRun.Prompts(48, 256);
+        string[] expected = await ExpectedAsync(prompts);
+        var device = new QueuedBackend();
+        await using LlmEngine engine = LlmEngine.Load(
+            Options with
+            {
+                EnforceEager = enforceEager, BlockSize = 4, NumGpuBlocksOverride = 48, MaxModelLen = 80, MaxNumSeqs = 64, SwapSpaceGiB = 0.01,
+            },
+            device);
+        for (int i = 0; i < 1000 && engine.Stats.SwapBlocksTotal == 0; i++)
+        {
+            await Task.Delay(5, TestContext.Current.CancellationToken);
+        }
+
+        if (slow)
+        {
+            device.BeforeFence = () => Thread.Sleep(3);
+        }
+
+        int allocations = device.AllocationCount;
+        Assert.Equal(expected, (await EngineRun.AllAsync(engine, prompts, OutputCount)).Answers);
+        EngineStats stats = engine.Stats;
+        Assert.True(stats.SwapOuts > 0, $"{stats.Preemptions} preemptions, none swapped");
+        Assert.Equal((0, 0), (stats.KvBlocksUsed, stats.SwapBlocksUsed));
+        Assert.Equal(allocations, device.AllocationCount);
+    }
+
     private static async Task<FinishReason?> EndAsync(LlmEngine engine, string id)
     {
         FinishReason? end = null;
@@ -131,8 +164,6 @@ public sealed class QueuedEngineTests
         }
 
         return end;
-    }
-
     private static int GraphCount(LlmEngine engine) => Sluice.Execution.GraphSizes.Resolve(engine.Options, engine.Options.MaxNumSeqs!.Value).Length;
 
     private static async Task<string[]> ExpectedAsync(int[][] prompts)
