@@ -164,6 +164,8 @@ public sealed class QueuedEngineTests
         }
 
         return end;
+    }
+
     private static int GraphCount(LlmEngine engine) => Sluice.Execution.GraphSizes.Resolve(engine.Options, engine.Options.MaxNumSeqs!.Value).Length;
 
     private static async Task<string[]> ExpectedAsync(int[][] prompts)
