@@ -278,7 +278,8 @@ public sealed unsafe class CudaBackend : IBackend
         CopyBlocksCuda.Run(_context, shape, layers, copies, toHost);
 
     /// <inheritdoc/>
-    public void PagedAttention(Tensor output, Tensor queries, KvLayer layer, AttentionPlan plan, AttentionShape shape) => throw Missing();
+    public void PagedAttention(Tensor output, Tensor queries, KvLayer layer, AttentionPlan plan, AttentionShape shape)
+        => PagedAttentionCuda.Run(_context, output, queries, layer, plan, shape);
 
     /// <inheritdoc/>
     public void GatedActivation(Tensor output, Tensor gateUp, Activation activation)
