@@ -141,17 +141,20 @@ public interface IBackend : IDisposable
     void Linear(Tensor output, Tensor input, Weight weight, Tensor? bias);
 
     /// <summary>
-    /// Rotates the leading <see cref="RotaryTable.RotaryDim"/> elements of each head of queries and keys, element i with element
-    /// i + rotaryDim / 2 (the half-split form of released checkpoints), and writes the rotated keys and the values into the cache.
+    /// Norms each head of queries and keys where a model asks for it, rotates the leading <see cref="RotaryTable.RotaryDim"/> elements of
+    /// the head, element i with element i + rotaryDim / 2 (the half-split form of released checkpoints), and writes the rotated keys and
+    /// the values into the cache.
     /// </summary>
-    /// <param name="queries">[tokens, heads * keyDim], rotated in place; rows may be strided. May have no columns.</param>
+    /// <param name="queries">[tokens, heads * keyDim], changed in place; rows may be strided. May have no columns.</param>
     /// <param name="keys">[tokens, kvHeads * keyDim]; rows may be strided. What it holds afterwards is not defined.</param>
     /// <param name="values">[tokens, kvHeads * valueDim]; rows may be strided.</param>
     /// <param name="positions">int32 [1, tokens]; not read where nothing is rotated.</param>
     /// <param name="table">Cosines and sines by position; a rotaryDim of 0 rotates nothing.</param>
     /// <param name="layer">The cache.</param>
     /// <param name="slots">int32 [1, tokens]: where each token's key and value go.</param>
-    void RotateAndWriteKv(Tensor queries, Tensor keys, Tensor values, Tensor positions, RotaryTable table, KvLayer layer, Tensor slots);
+    /// <param name="norms">Norms of the heads, before the rotation; none for most models.</param>
+    void RotateAndWriteKv(
+        Tensor queries, Tensor keys, Tensor values, Tensor positions, RotaryTable table, KvLayer layer, Tensor slots, HeadNorms? norms = null);
 
     /// <summary>
     /// Copies whole blocks of the cache to host memory or back, in all layers at once. Nothing may be written twice. The host memory is

@@ -195,8 +195,8 @@ public sealed unsafe class CpuBackend : IBackend
 
     /// <inheritdoc/>
     public void RotateAndWriteKv(
-        Tensor queries, Tensor keys, Tensor values, Tensor positions, RotaryTable table, KvLayer layer, Tensor slots)
-        => RotateAndWriteKvSimd.Run(_context, queries, keys, values, positions, table, layer, slots);
+        Tensor queries, Tensor keys, Tensor values, Tensor positions, RotaryTable table, KvLayer layer, Tensor slots, HeadNorms? norms = null)
+        => RotateAndWriteKvSimd.Run(_context, queries, keys, values, positions, table, layer, slots, norms);
 
     /// <inheritdoc/>
     public void CopyBlocks(KvLayer shape, Tensor layers, Tensor copies, bool toHost)

@@ -18,6 +18,9 @@ internal sealed class Attention(
     private readonly int _queryWidth = shape.Heads * shape.HeadDim;
     private readonly int _keyWidth = shape.KvHeads * shape.HeadDim;
 
+    private readonly HeadNorms? _headNorms =
+        queryNorm?.Width == shape.HeadDim && keyNorm?.Width == shape.HeadDim ? queryNorm.WithKeys(keyNorm) : null;
+
     /// <param name="backend">Device.</param>
     /// <param name="buffers">The step's buffers; <see cref="DecoderBuffers.Projected"/> receives the result.</param>
     /// <param name="input">[tokens, hiddenSize].</param>
@@ -29,9 +32,13 @@ internal sealed class Attention(
         Tensor queries = buffers.QueryKeyValue.SliceColumns(0, _queryWidth);
         Tensor keys = buffers.QueryKeyValue.SliceColumns(_queryWidth, _keyWidth);
         Tensor values = buffers.QueryKeyValue.SliceColumns(_queryWidth + _keyWidth, _keyWidth);
-        queryNorm?.Forward(backend, queries, queries);
-        keyNorm?.Forward(backend, keys, keys);
-        backend.RotateAndWriteKv(queries, keys, values, plan.Positions, rotary, cache, plan.Slots);
+        if (_headNorms is null)
+        {
+            queryNorm?.Forward(backend, queries, queries);
+            keyNorm?.Forward(backend, keys, keys);
+        }
+
+        backend.RotateAndWriteKv(queries, keys, values, plan.Positions, rotary, cache, plan.Slots, _headNorms);
         backend.PagedAttention(buffers.Attended, queries, cache, plan, shape);
         output.Forward(backend, buffers.Projected, buffers.Attended);
     }

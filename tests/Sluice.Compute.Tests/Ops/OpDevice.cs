@@ -10,9 +10,10 @@ namespace Sluice.Compute.Tests.Ops;
 /// </summary>
 internal sealed class OpDevice : IDisposable
 {
-    // Half a step of a rounding to bfloat16 (8 bits) or float16 (11 bits); float32 results have the tolerance of their sums alone.
+    // Half a step of a rounding to bfloat16 (8 bits) or float16 (11 bits) or float32 (24 bits).
     private const double BFloat16Rounding = 1.0 / 256;
     private const double Float16Rounding = 1.0 / 2048;
+    private const double Float32Rounding = 1.0 / (1 << 24);
 
     // Half the smallest step of float16; nothing for the others.
     private const double Float16Floor = 3e-8;
@@ -35,6 +36,9 @@ internal sealed class OpDevice : IDisposable
 
     /// <summary>Of activations.</summary>
     public DType Type { get; }
+
+    /// <summary>Largest relative error of rounding a number to an activation.</summary>
+    public double Rounding => Type == DType.BFloat16 ? BFloat16Rounding : Type == DType.Float16 ? Float16Rounding : Float32Rounding;
 
     public static OpDevice Open(Form form) => new(form, form switch
     {
@@ -113,9 +117,8 @@ internal sealed class OpDevice : IDisposable
     /// <param name="index">For the message.</param>
     public void AssertRounded(double expected, float actual, double termTolerance, int index)
     {
-        double rounding = Type == DType.BFloat16 ? BFloat16Rounding : Type == DType.Float16 ? Float16Rounding : 0;
         double floor = Type == DType.Float16 ? Float16Floor : 0;
-        double tolerance = (Math.Abs(expected) * (rounding + ArithmeticTolerance)) + termTolerance + floor;
+        double tolerance = (Math.Abs(expected) * (Rounding + ArithmeticTolerance)) + termTolerance + floor;
         if (!(Math.Abs(actual - expected) <= tolerance))
         {
             Assert.Fail($"{Form}, element {index}: expected {expected:R}, got {actual:R}, tolerance {tolerance:R}.");

@@ -1,13 +1,22 @@
+using Sluice.Compute.Ops.Norm;
+
 namespace Sluice.Compute.Ops.Attention;
 
 /// <summary>
-/// The definition of the rotary embedding (element i turns with element i + rotaryDim / 2) and of writing keys and values into
-/// their cache slots.
+/// The definition of the norms of heads, the rotary embedding (element i turns with element i + rotaryDim / 2) and of writing keys
+/// and values into their cache slots.
 /// </summary>
 internal static unsafe class RotateAndWriteKvReference
 {
-    public static void Run(Tensor queries, Tensor keys, Tensor values, Tensor positions, RotaryTable table, KvLayer layer, Tensor slots)
+    public static void Run(
+        Tensor queries, Tensor keys, Tensor values, Tensor positions, RotaryTable table, KvLayer layer, Tensor slots, HeadNorms? norms = null)
     {
+        if (norms is { } norm)
+        {
+            RmsNormReference.Run(queries, queries, norm.QueryGain, norm.Epsilon, norm.GainOffset);
+            RmsNormReference.Run(keys, keys, norm.KeyGain, norm.Epsilon, norm.GainOffset);
+        }
+
         Rotate(queries, layer.KeyDim, positions, table);
         Rotate(keys, layer.KeyDim, positions, table);
         Write(layer, keys, values, slots);

@@ -1,29 +1,33 @@
 using System.Runtime.Intrinsics;
 using Sluice.Compute.Cpu;
 using Sluice.Compute.Ops.Linear;
+using Sluice.Compute.Ops.Norm;
 
 namespace Sluice.Compute.Ops.Attention;
 
-/// <summary>Rotary embedding, eight pairs at a time, and the cache write of the row while it is in the cache; tokens in parallel.</summary>
+/// <summary>Norms of heads, rotary embedding, eight pairs at a time, and the cache write of a row while it is near; tokens in parallel.</summary>
 internal static unsafe class RotateAndWriteKvSimd
 {
     // An element of a cached key or value lies a cache line from the next, so it costs more than its size says.
     private const int WorkPerCachedElement = 4;
 
     public static void Run(
-        CpuContext context, Tensor queries, Tensor keys, Tensor values, Tensor positions, RotaryTable table, KvLayer layer, Tensor slots)
+        CpuContext context, Tensor queries, Tensor keys, Tensor values, Tensor positions, RotaryTable table, KvLayer layer, Tensor slots,
+        HeadNorms? norms)
     {
         Guard.RequireShapes(
             queries.Columns % layer.KeyDim == 0 && keys.Columns == layer.Heads * layer.KeyDim
                 && values.Columns == layer.Heads * layer.ValueDim && queries.Rows == keys.Rows && values.Rows == keys.Rows
                 && table.RotaryDim <= layer.KeyDim && table.RotaryDim / 2 <= table.Cosines.Columns
-                && keys.Rows <= positions.Columns && keys.Rows <= slots.Columns,
+                && keys.Rows <= positions.Columns && keys.Rows <= slots.Columns
+                && (norms is not { } n || (n.QueryGain.Columns == layer.KeyDim && n.KeyGain.Columns == layer.KeyDim)),
             "RotateAndWriteKv");
         RotateAndWriteJob job = new()
         {
             Queries = queries,
             Keys = keys,
             Values = values,
+            Norms = norms,
             Positions = (int*)positions.Address,
             Table = table,
             Layer = layer,
@@ -40,6 +44,7 @@ internal static unsafe class RotateAndWriteKvSimd
         public Tensor Queries;
         public Tensor Keys;
         public Tensor Values;
+        public HeadNorms? Norms;
         public int* Positions;
         public RotaryTable Table;
         public KvLayer Layer;
@@ -52,12 +57,27 @@ internal static unsafe class RotateAndWriteKvSimd
             (int start, int end) = CpuContext.Range(Keys.Rows, index, Parts);
             for (int token = start; token < end; token++)
             {
+                if (Norms is { } norms)
+                {
+                    NormHeads(Queries, token, norms.QueryGain, norms);
+                    NormHeads(Keys, token, norms.KeyGain, norms);
+                }
+
                 if (Table.RotaryDim > 0)
                 {
                     Rotate(token);
                 }
 
                 Write(token);
+            }
+        }
+
+        private readonly void NormHeads(Tensor heads, int token, Tensor gain, in HeadNorms norms)
+        {
+            float* head = (float*)heads.Address + ((long)token * heads.RowStride);
+            for (int column = 0; column < heads.Columns; column += Layer.KeyDim, head += Layer.KeyDim)
+            {
+                RmsNormSimd.Normalize(head, head, (float*)gain.Address, Layer.KeyDim, norms.Epsilon, norms.GainOffset);
             }
         }
 

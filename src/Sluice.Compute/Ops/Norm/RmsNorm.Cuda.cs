@@ -37,7 +37,7 @@ internal static class RmsNormCuda
                 && gain.Columns > 0 && x.Columns % gain.Columns == 0 && gain.Type == DType.Float32
                 && output.Type == context.ActivationType && x.Type == context.ActivationType && other.Type == context.ActivationType,
             "RmsNorm");
-        if (x.Rows == 0)
+        if (x.Rows == 0 || x.Columns == 0)
         {
             return;
         }

@@ -44,6 +44,45 @@ internal static unsafe class RmsNormSimd
         context.Pool.Run(ref job, job.Parts);
     }
 
+    /// <summary>One group; y may be x.</summary>
+    public static void Normalize(float* x, float* y, float* gain, int width, float epsilon, float gainOffset)
+    {
+        Vector256<float> low = Vector256<float>.Zero;
+        Vector256<float> high = Vector256<float>.Zero;
+        int i = 0;
+        for (; i <= width - 16; i += 16)
+        {
+            Vector256<float> first = Vector256.Load(x + i);
+            Vector256<float> second = Vector256.Load(x + i + 8);
+            low = Vector256.FusedMultiplyAdd(first, first, low);
+            high = Vector256.FusedMultiplyAdd(second, second, high);
+        }
+
+        if (i < width)
+        {
+            // Lanes without an element add the square of zero.
+            float* tail = stackalloc float[16];
+            new Span<float>(tail, 16).Clear();
+            new ReadOnlySpan<float>(x + i, width - i).CopyTo(new Span<float>(tail, 16));
+            low = Vector256.FusedMultiplyAdd(Vector256.Load(tail), Vector256.Load(tail), low);
+            high = Vector256.FusedMultiplyAdd(Vector256.Load(tail + 8), Vector256.Load(tail + 8), high);
+        }
+
+        float factor = 1 / MathF.Sqrt((VectorMath.Sum(low + high) / width) + epsilon);
+        Vector256<float> factors = Vector256.Create(factor);
+        Vector256<float> offset = Vector256.Create(gainOffset);
+        i = 0;
+        for (; i <= width - 8; i += 8)
+        {
+            (Vector256.Load(x + i) * factors * (Vector256.Load(gain + i) + offset)).Store(y + i);
+        }
+
+        for (; i < width; i++)
+        {
+            y[i] = x[i] * factor * (gain[i] + gainOffset);
+        }
+    }
+
     private static void RequireShapes(Tensor first, Tensor second, Tensor gain)
         => Guard.RequireShapes(
             first.Rows == second.Rows && first.Columns == second.Columns && gain.Columns > 0 && second.Columns % gain.Columns == 0,
@@ -80,42 +119,6 @@ internal static unsafe class RmsNormSimd
             }
         }
 
-        private readonly void Normalize(float* x, float* y)
-        {
-            Vector256<float> low = Vector256<float>.Zero;
-            Vector256<float> high = Vector256<float>.Zero;
-            int i = 0;
-            for (; i <= Width - 16; i += 16)
-            {
-                Vector256<float> first = Vector256.Load(x + i);
-                Vector256<float> second = Vector256.Load(x + i + 8);
-                low = Vector256.FusedMultiplyAdd(first, first, low);
-                high = Vector256.FusedMultiplyAdd(second, second, high);
-            }
-
-            if (i < Width)
-            {
-                // Lanes without an element add the square of zero.
-                float* tail = stackalloc float[16];
-                new Span<float>(tail, 16).Clear();
-                new ReadOnlySpan<float>(x + i, Width - i).CopyTo(new Span<float>(tail, 16));
-                low = Vector256.FusedMultiplyAdd(Vector256.Load(tail), Vector256.Load(tail), low);
-                high = Vector256.FusedMultiplyAdd(Vector256.Load(tail + 8), Vector256.Load(tail + 8), high);
-            }
-
-            float factor = 1 / MathF.Sqrt((VectorMath.Sum(low + high) / Width) + Epsilon);
-            Vector256<float> factors = Vector256.Create(factor);
-            Vector256<float> offset = Vector256.Create(GainOffset);
-            i = 0;
-            for (; i <= Width - 8; i += 8)
-            {
-                (Vector256.Load(x + i) * factors * (Vector256.Load(Gain + i) + offset)).Store(y + i);
-            }
-
-            for (; i < Width; i++)
-            {
-                y[i] = x[i] * factor * (Gain[i] + GainOffset);
-            }
-        }
+        private readonly void Normalize(float* x, float* y) => RmsNormSimd.Normalize(x, y, Gain, Width, Epsilon, GainOffset);
     }
 }

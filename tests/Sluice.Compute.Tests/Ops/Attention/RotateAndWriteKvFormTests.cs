@@ -12,6 +12,11 @@ public sealed record RotateCase(int Tokens, int QueryHeads, int KvHeads, int Key
     public int BlockSize { get; init; } = 16;
 
     public bool Float8 { get; init; }
+
+    public bool Norms { get; init; }
+
+    /// <summary>Heads are normed by an operation of its own, which rounds: where they cannot be read in vectors, or are very wide.</summary>
+    public bool RoundsNorms { get; init; }
 }
 
 [Collection(Gpu.Collection)]
@@ -21,6 +26,12 @@ public sealed unsafe class RotateAndWriteKvFormTests
 
     // Of the two products that a turned element is the sum of.
     private const double ProductTolerance = 3e-7;
+
+    // Of them after a norm: a sum of squares and a root.
+    private const double NormTolerance = 1e-5;
+
+    private const float Epsilon = 1e-6f;
+    private const float GainOffset = 1;
 
     public static TheoryData<Form, RotateCase> Cases()
     {
@@ -40,6 +51,15 @@ public sealed unsafe class RotateAndWriteKvFormTests
             new(5, 3, 1, 10, 7, 6) { Gap = 3 },
             new(5, 2, 2, 96, 64, 24),
             new(6, 8, 2, 64, 64, 64) { Gap = 1 },
+            new(1, 16, 8, 128, 128, 128) { Norms = true },
+            new(130, 32, 4, 128, 128, 64) { Norms = true },
+            new(33, 5, 1, 80, 80, 32) { Norms = true },
+            new(9, 8, 4, 256, 256, 256) { Norms = true },
+            new(7, 6, 2, 96, 96, 96) { Norms = true },
+            new(7, 3, 3, 72, 64, 16) { Norms = true },
+            new(7, 6, 2, 64, 64, 0) { Norms = true },
+            new(5, 3, 1, 10, 7, 6) { Gap = 3, Norms = true, RoundsNorms = true },
+            new(2, 2, 1, 640, 640, 640) { Norms = true, RoundsNorms = true },
         ];
         TheoryData<Form, RotateCase> data = [];
         foreach (RotateCase shape in cases)
@@ -74,6 +94,8 @@ public sealed unsafe class RotateAndWriteKvFormTests
             (sines[i], cosines[i]) = MathF.SinCos(i * 0.37f);
         }
 
+        float[] queryGains = device.Random(shape.KeyDim);
+        float[] keyGains = device.Random(shape.KeyDim);
         int[] positions = [.. Enumerable.Range(0, tokens).Select(t => t * 7 % Positions)];
         int blocks = (tokens / shape.BlockSize) + 3;
         int[] order = [.. Enumerable.Range(0, blocks * shape.BlockSize)];
@@ -83,23 +105,27 @@ public sealed unsafe class RotateAndWriteKvFormTests
         Tensor valueTensor = device.Activations(values, tokens, shape.Gap);
         RotaryTable table = new(device.Floats(cosines, Positions), device.Floats(sines, Positions), shape.RotaryDim);
         KvLayer layer = device.Backend.AllocateKvLayer(blocks, shape.BlockSize, shape.KvHeads, shape.KeyDim, shape.ValueDim, cacheType);
+        HeadNorms? norms = shape.Norms ? new HeadNorms(device.Floats(queryGains), device.Floats(keyGains), Epsilon, GainOffset) : null;
         (nint Address, byte[] Bytes) keyCache = (layer.Keys, Poison(device, layer, layer.Keys, layer.KeyDim));
         (nint Address, byte[] Bytes) valueCache = (layer.Values, Poison(device, layer, layer.Values, layer.ValueDim));
 
         if (form == Form.Reference)
         {
-            RotateAndWriteKvReference.Run(queryTensor, keyTensor, valueTensor, device.Integers(positions), table, layer, device.Integers(order[..tokens]));
+            RotateAndWriteKvReference.Run(
+                queryTensor, keyTensor, valueTensor, device.Integers(positions), table, layer, device.Integers(order[..tokens]), norms);
         }
         else
         {
             device.Backend.RotateAndWriteKv(
-                queryTensor, keyTensor, valueTensor, device.Integers(positions), table, layer, device.Integers(order[..tokens]));
+                queryTensor, keyTensor, valueTensor, device.Integers(positions), table, layer, device.Integers(order[..tokens]), norms);
         }
 
+        double[] normedQueries = Normed(queries, queryGains);
+        double[] normedKeys = Normed(keys, keyGains);
         float[] turned = device.Read(queryTensor);
         for (int i = 0; i < turned.Length; i++)
         {
-            (double expected, double tolerance) = Turned(queries, i, shape.QueryHeads);
+            (double expected, double tolerance) = Turned(normedQueries, i, shape.QueryHeads);
             device.AssertRounded(expected, turned[i], tolerance, i);
         }
 
@@ -113,7 +139,7 @@ public sealed unsafe class RotateAndWriteKvFormTests
                 {
                     int i = (((token * shape.KvHeads) + head) * shape.KeyDim) + element;
                     long at = Offset(layer, order[token], head, element, isKey: true);
-                    (double expected, double tolerance) = Turned(keys, i, shape.KvHeads);
+                    (double expected, double tolerance) = Turned(normedKeys, i, shape.KvHeads);
                     AssertCached(expected, OpDevice.Widen(keyBytes.AsSpan((int)at), cacheType), tolerance, i);
                     keyBytes.AsSpan((int)at, cacheType.SizeBytes()).Fill(0xFF);
                 }
@@ -132,7 +158,7 @@ public sealed unsafe class RotateAndWriteKvFormTests
         Assert.Equal(-1, keyBytes.AsSpan().IndexOfAnyExcept((byte)0xFF));
         Assert.Equal(-1, valueBytes.AsSpan().IndexOfAnyExcept((byte)0xFF));
 
-        (double Expected, double Tolerance) Turned(float[] heads, int index, int headCount)
+        (double Expected, double Tolerance) Turned(double[] heads, int index, int headCount)
         {
             int element = index % shape.KeyDim;
             if (element >= shape.RotaryDim)
@@ -145,7 +171,31 @@ public sealed unsafe class RotateAndWriteKvFormTests
             double x = heads[index - element + pair];
             double y = heads[index - element + pair + half];
             (double first, double second) = element < half ? (x * cosines[angle], -y * sines[angle]) : (y * cosines[angle], x * sines[angle]);
-            return (first + second, (Math.Abs(first) + Math.Abs(second)) * ProductTolerance);
+            double tolerance = shape.RoundsNorms ? device.Rounding + NormTolerance : shape.Norms ? NormTolerance : ProductTolerance;
+            return (first + second, (Math.Abs(first) + Math.Abs(second)) * tolerance);
+        }
+
+        // Heads as they turn.
+        double[] Normed(float[] heads, float[] gains)
+        {
+            double[] result = [.. heads];
+            for (int start = 0; shape.Norms && start < heads.Length; start += shape.KeyDim)
+            {
+                Span<double> head = result.AsSpan(start, shape.KeyDim);
+                double square = 0;
+                foreach (double value in head)
+                {
+                    square += value * value;
+                }
+
+                double factor = 1 / Math.Sqrt((square / shape.KeyDim) + Epsilon);
+                for (int i = 0; i < head.Length; i++)
+                {
+                    head[i] *= factor * (gains[i] + (double)GainOffset);
+                }
+            }
+
+            return result;
         }
 
         void AssertCached(double expected, float actual, double tolerance, int index)

@@ -7,15 +7,17 @@ public sealed unsafe class RotateAndWriteKvTests
     private const double DefinitionTolerance = 1e-6;
 
     [Theory]
-    [InlineData(DType.Float32, 16, 1, 8, 8, 8)]
-    [InlineData(DType.Float32, 4, 2, 10, 7, 6)]
-    [InlineData(DType.Float32, 16, 2, 64, 64, 64)]
-    [InlineData(DType.BFloat16, 16, 3, 80, 80, 32)]
-    [InlineData(DType.BFloat16, 16, 5, 72, 33, 0)]
-    [InlineData(DType.Float16, 1, 1, 9, 16, 4)]
-    [InlineData(DType.Float16, 48, 4, 128, 128, 128)]
+    [InlineData(DType.Float32, 16, 1, 8, 8, 8, false)]
+    [InlineData(DType.Float32, 4, 2, 10, 7, 6, false)]
+    [InlineData(DType.Float32, 16, 2, 64, 64, 64, false)]
+    [InlineData(DType.BFloat16, 16, 3, 80, 80, 32, false)]
+    [InlineData(DType.BFloat16, 16, 5, 72, 33, 0, false)]
+    [InlineData(DType.Float16, 1, 1, 9, 16, 4, false)]
+    [InlineData(DType.Float16, 48, 4, 128, 128, 128, false)]
+    [InlineData(DType.BFloat16, 16, 4, 128, 128, 128, true)]
+    [InlineData(DType.Float32, 16, 2, 37, 16, 8, true)]
     public void RotateAndWriteKv_AnyShape_HasTheBytesOfTheReference(
-        DType type, int blockSize, int queryHeads, int keyDim, int valueDim, int rotaryDim)
+        DType type, int blockSize, int queryHeads, int keyDim, int valueDim, int rotaryDim, bool isNormed)
     {
         const int Heads = 3;
         const int Blocks = 9;
@@ -27,6 +29,7 @@ public sealed unsafe class RotateAndWriteKvTests
         Tensor expectedQueries = tensors.Copy(queries);
         Tensor expectedKeys = tensors.Copy(keys);
         RotaryTable table = new(tensors.Random(40, Math.Max(rotaryDim / 2, 1)), tensors.Random(40, Math.Max(rotaryDim / 2, 1)), rotaryDim);
+        HeadNorms? norms = isNormed ? new HeadNorms(tensors.Random(1, keyDim), tensors.Random(1, keyDim), 1e-6f, 1) : null;
         Tensor positions = tensors.Integers([.. Enumerable.Range(0, tokens).Select(row => (row * 7) % 40)]);
         int[] slots = [.. Enumerable.Range(0, Blocks * blockSize)];
         new Random(1).Shuffle(slots);
@@ -34,8 +37,8 @@ public sealed unsafe class RotateAndWriteKvTests
         KvLayer expected = tensors.Backend.AllocateKvLayer(Blocks, blockSize, Heads, keyDim, valueDim, type);
         KvLayer actual = tensors.Backend.AllocateKvLayer(Blocks, blockSize, Heads, keyDim, valueDim, type);
 
-        RotateAndWriteKvReference.Run(expectedQueries, expectedKeys, values, positions, table, expected, chosen);
-        tensors.Backend.RotateAndWriteKv(queries, keys, values, positions, table, actual, chosen);
+        RotateAndWriteKvReference.Run(expectedQueries, expectedKeys, values, positions, table, expected, chosen, norms);
+        tensors.Backend.RotateAndWriteKv(queries, keys, values, positions, table, actual, chosen, norms);
 
         TestTensors.AssertSameBits(expectedQueries, queries);
         KvLayout layout = new(expected);
