@@ -141,8 +141,8 @@ internal sealed class QueuedBackend : IBackend
         Enqueue(() => _processor.Linear(output, input, weight, bias));
 
     public void RotateAndWriteKv(
-        Tensor queries, Tensor keys, Tensor values, Tensor positions, RotaryTable table, KvLayer layer, Tensor slots) =>
-        Enqueue(() => _processor.RotateAndWriteKv(queries, keys, values, positions, table, layer, slots));
+        Tensor queries, Tensor keys, Tensor values, Tensor positions, RotaryTable table, KvLayer layer, Tensor slots, HeadNorms? norms = null) =>
+        Enqueue(() => _processor.RotateAndWriteKv(queries, keys, values, positions, table, layer, slots, norms));
 
     public void CopyBlocks(KvLayer shape, Tensor layers, Tensor copies, bool toHost) =>
         Enqueue(() => _processor.CopyBlocks(shape, layers, copies, toHost));
