@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Sluice.Requests;
 using Sluice.Server.Tests.Support;
 
@@ -37,5 +38,43 @@ public sealed class StatsLineTests(Storyteller model)
         Assert.Contains("Avg prompt throughput: 1.5 tokens/s, Avg generation throughput: 10.0 tokens/s", first, StringComparison.Ordinal);
         Assert.Contains("Avg generation throughput: 0.0 tokens/s", line.Next(10), StringComparison.Ordinal);
         Assert.Null(line.Next(10));
+    }
+
+    [Theory]
+    [InlineData(StatsLineFormat.V1, @"Waiting: \d+ reqs, Swapped: [1-9]\d* reqs, ")]
+    [InlineData(StatsLineFormat.V0, @"Swapped: [1-9]\d* reqs, Pending: \d+ reqs")]
+    public async Task Next_RequestsInHostMemory_CountsThem(StatsLineFormat format, string pattern)
+    {
+        // 12 requests of 400 tokens in a cache of 1024.
+        await using LlmEngine engine = await LlmEngine.LoadAsync(
+            model.Engine.Options with { KvCacheMemoryBytes = null, NumGpuBlocksOverride = 64, MaxModelLen = 512, SwapSpaceGiB = 0.1 },
+            cancellation: TestContext.Current.CancellationToken);
+        for (int i = 0; i < 1000 && engine.Stats.SwapBlocksTotal == 0; i++)
+        {
+            await Task.Delay(5, TestContext.Current.CancellationToken);
+        }
+
+        StatsLine line = new(engine, format);
+        Task[] requests = [.. Enumerable.Range(0, 12).Select(ReadAsync)];
+        bool seen = false;
+        while (!requests.All(request => request.IsCompleted))
+        {
+            seen |= Regex.IsMatch(line.Next(1) ?? "", pattern);
+            await Task.Delay(1, TestContext.Current.CancellationToken);
+        }
+
+        await Task.WhenAll(requests);
+        Assert.True(seen);
+        Assert.Equal((0, 0), (engine.Stats.SwappedCount, engine.Stats.SwapBlocksUsed));
+
+        async Task ReadAsync(int index)
+        {
+            var sampling = new SamplingParams { MaxTokens = 396, IgnoreEos = true, Temperature = 0 };
+            GenerationRequest request = new() { Id = $"{index}", PromptTokenIds = [1, 2, 3, index + 5], Sampling = sampling };
+            await foreach (TokenOutput output in engine.Submit(request).WithCancellation(TestContext.Current.CancellationToken))
+            {
+                Assert.Null(output.Error);
+            }
+        }
     }
 }

@@ -78,7 +78,7 @@ internal static class EngineBuilder
             report.Add("weights and activations", memory.WeightBytes + memory.ActivationBytes);
             var runner = new ModelRunner(backend, loaded.Model, memory, limits, kvType);
             owner = runner;
-            report.Add("KV cache, logits and sampler", memory.KvBytes + memory.LogitsBytes + memory.SamplerBytes);
+            report.Add("KV cache, logits and sampler", memory.KvBytes + memory.LogitsBytes + memory.SamplerBytes + memory.StepBytes);
             double secondsPerToken = runner.WarmUp(limits.MaxBatchedTokens).TotalSeconds;
             report.Add("kernels and workspace", memory.WorkspaceBytes);
             long captureStart = Stopwatch.GetTimestamp();

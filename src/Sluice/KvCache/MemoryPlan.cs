@@ -43,6 +43,9 @@ internal sealed record MemoryPlan
     /// <summary>Graphs of a GPU.</summary>
     public long GraphBytes { get; init; }
 
+    /// <summary>Block tables and the other integers of a step, counted on a GPU.</summary>
+    public long StepBytes { get; init; }
+
     public required long KvBytesPerToken { get; init; }
 
     public required int BlockSize { get; init; }
@@ -64,7 +67,7 @@ internal sealed record MemoryPlan
     public long KvTokens => (long)BlockSize * BlockCount;
 
     /// <summary>All but the KV cache.</summary>
-    public long OtherBytes => FixedBytes + WorkspaceBytes + GraphBytes + WeightBytes + ActivationBytes + LogitsBytes + SamplerBytes;
+    public long OtherBytes => FixedBytes + WorkspaceBytes + GraphBytes + WeightBytes + ActivationBytes + LogitsBytes + SamplerBytes + StepBytes;
 
     /// <summary>Divides the memory.</summary>
     /// <exception cref="UserErrorException">The context that was asked for does not fit, or nothing does.</exception>
@@ -129,12 +132,20 @@ internal sealed record MemoryPlan
             SamplerBytes = isGpu ? Sampler.ReservedBytes(inputs.VocabularySize, inputs.MaxSequences, logitRows) : 0,
             FixedBytes = isGpu ? ContextBytes : 0,
             WorkspaceBytes = isGpu ? WorkspaceBytesOfGpu : 0,
+            StepBytes = isGpu ? StepBytesOf(inputs) : 0,
             GraphBytes = inputs.Gpu is { } gpu ? gpu.GraphCount * inputs.Model.LayerCount * GraphBytesPerLayer : 0,
             KvBytesPerToken = inputs.Model.KvBytesPerToken,
             BlockSize = inputs.BlockSize,
             BlockCount = 0,
             MaxModelLen = 0,
         };
+    }
+
+    private static long StepBytesOf(MemoryPlanInputs inputs)
+    {
+        int context = Math.Min(inputs.MaxModelLen ?? inputs.MaxPositions, inputs.MaxPositions);
+        long blocks = (context + inputs.BlockSize - 1) / inputs.BlockSize;
+        return sizeof(int) * ((inputs.MaxSequences * (blocks + 4)) + (3L * inputs.MaxBatchedTokens));
     }
 
     /// <summary>What the engine may take in all.</summary>
