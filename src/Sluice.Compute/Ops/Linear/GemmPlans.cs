@@ -20,11 +20,13 @@ internal sealed unsafe class GemmPlans : IDisposable
     private const uint ReductionInFloat32 = 2;
     public const uint NoReduction = 0;
 
+    // Measured on an H100 over the shapes of Llama-3.1-8B: up to 14 % between the first guess and the best up to these rows, and
+    // mostly nothing above.
     private const int LargestTimedRows = 512;
-    private const int CandidateCount = 8;
-    private const int TimedRuns = 5;
+    private const int CandidateCount = GemmTiming.MaxCandidates;
 
     private readonly CudaContext _context;
+    private readonly GemmTiming _timing;
     private readonly nint _workspace;
     private readonly Dictionary<GemmShape, GemmPlan> _plans = [];
     private nint _handle;
@@ -32,6 +34,7 @@ internal sealed unsafe class GemmPlans : IDisposable
     public GemmPlans(CudaContext context)
     {
         _context = context;
+        _timing = new GemmTiming(context);
         _workspace = context.Scratch(ScratchKind.Gemm, WorkspaceBytes);
     }
 
@@ -68,6 +71,7 @@ internal sealed unsafe class GemmPlans : IDisposable
         }
 
         _plans.Clear();
+        _timing.Dispose();
         if (_handle != 0)
         {
             _ = CublasLt.Api.Destroy(_handle);
@@ -116,44 +120,10 @@ internal sealed unsafe class GemmPlans : IDisposable
         }
 
         bool isTimed = shape.BucketRows <= LargestTimedRows && count > 1 && !_context.IsCapturing;
-        return candidates[isTimed ? Fastest(plan, call, candidates[..count]) : 0].Algorithm;
+        return candidates[isTimed ? _timing.Fastest(plan, call, candidates[..count], _workspace, WorkspaceBytes) : 0].Algorithm;
     }
 
     /// <summary>The library knows no way to compute a product.</summary>
     public static NotSupportedException NoAlgorithm(CudaContext context, in GemmShape shape) => new(
         $"cuBLASLt {CublasLt.Api.Version} has no algorithm for {shape.Outputs} x {shape.Inputs} {context.ActivationType.Name()} to {shape.OutputType.Name()}.");
-
-    /// <summary>Runs the call itself with each candidate: it computes the same thing each time, and its memory is there.</summary>
-    private int Fastest(GemmPlan plan, in GemmCall call, ReadOnlySpan<MatmulHeuristicResult> candidates)
-    {
-        using CudaEvent start = new(_context.Device, _context.Stream, timing: true);
-        using CudaEvent end = new(_context.Device, _context.Stream, timing: true);
-        int fastest = 0;
-        float best = float.PositiveInfinity;
-        for (int i = 0; i < candidates.Length; i++)
-        {
-            float milliseconds = float.PositiveInfinity;
-            for (int run = 0; run <= TimedRuns; run++)
-            {
-                // The weights of a model do not stay in the cache from step to step. Clearing also covers the launch's latency.
-                _context.Stream.Clear(_workspace, Math.Min(WorkspaceBytes, _context.Device.L2Bytes));
-                start.Record();
-                bool ran = plan.TryRun(call, candidates[i].Algorithm, _workspace, WorkspaceBytes, _context.Stream.Handle);
-                end.Record();
-                end.Wait();
-                if (run > 0 && ran)
-                {
-                    milliseconds = Math.Min(milliseconds, end.MillisecondsSince(start));
-                }
-            }
-
-            if (milliseconds < best)
-            {
-                best = milliseconds;
-                fastest = i;
-            }
-        }
-
-        return fastest;
-    }
 }
