@@ -56,4 +56,10 @@ public sealed record EngineStats
 
     /// <summary>Steps done.</summary>
     public long StepCount { get; init; }
+
+    /// <summary>Seconds with a step on the device.</summary>
+    public double StepSeconds { get; init; }
+
+    /// <summary>Seconds without one though sequences were ready to go on: what the host costs, as the host sees it.</summary>
+    public double StepGapSeconds { get; init; }
 }

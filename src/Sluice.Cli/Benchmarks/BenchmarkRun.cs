@@ -4,7 +4,12 @@ using Sluice.Requests;
 namespace Sluice.Cli.Benchmarks;
 
 /// <summary>What a set of requests took.</summary>
-internal sealed record BenchmarkRun(int RequestCount, long PromptTokenCount, long OutputTokenCount, TimeSpan Elapsed)
+/// <param name="RequestCount">Requests.</param>
+/// <param name="PromptTokenCount">Tokens of their prompts.</param>
+/// <param name="OutputTokenCount">Tokens generated.</param>
+/// <param name="Elapsed">From the first request to the last answer.</param>
+/// <param name="IdleShare">Share of the time between the first step and the last in which the device waited for the host.</param>
+internal sealed record BenchmarkRun(int RequestCount, long PromptTokenCount, long OutputTokenCount, TimeSpan Elapsed, double IdleShare)
 {
     /// <summary>Queues all requests at once and waits for the last one.</summary>
     /// <param name="engine">The engine.</param>
@@ -22,9 +27,15 @@ internal sealed record BenchmarkRun(int RequestCount, long PromptTokenCount, lon
         CancellationToken cancellation = default)
     {
         CheckLengths(engine, prompts);
+        EngineStats before = engine.Stats;
         long start = Stopwatch.GetTimestamp();
         long[] outputs = await Task.WhenAll(prompts.Select((prompt, index) => GenerateAsync(index, prompt)));
-        return new BenchmarkRun(prompts.Count, prompts.Sum(prompt => (long)prompt.TokenIds.Count), outputs.Sum(), Stopwatch.GetElapsedTime(start));
+        TimeSpan elapsed = Stopwatch.GetElapsedTime(start);
+        EngineStats after = engine.Stats;
+        double gap = after.StepGapSeconds - before.StepGapSeconds;
+        return new BenchmarkRun(
+            prompts.Count, prompts.Sum(prompt => (long)prompt.TokenIds.Count), outputs.Sum(), elapsed,
+            gap / Math.Max(double.Epsilon, gap + after.StepSeconds - before.StepSeconds));
 
         async Task<long> GenerateAsync(int index, BenchmarkPrompt prompt)
         {

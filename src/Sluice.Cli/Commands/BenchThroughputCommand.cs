@@ -19,8 +19,9 @@ internal static class BenchThroughputCommand
     {
         DatasetOptions dataset = DatasetOptions.Bind(values);
         ModelLocation model = EngineStarter.Locate(values, positional: null, console.Environment);
+        var log = new LogLines(console.Error);
         await using LlmEngine engine = await EngineStarter.StartAsync(
-            EngineOptionsBinder.Bind(values, model.Folder), model, new LogLines(console.Error), console.IsTerminal, cancellation);
+            EngineOptionsBinder.Bind(values, model.Folder), model, log, console.IsTerminal, cancellation);
 
         int choiceCount = values.Count("n") ?? 1;
         bool detokenize = values.Switch("disable-detokenize") != true;
@@ -38,6 +39,7 @@ internal static class BenchThroughputCommand
         console.Output.WriteLine($"Throughput: {run.RequestCount / seconds:F2} requests/s, {total / seconds:F2} total tokens/s, {run.OutputTokenCount / seconds:F2} output tokens/s");
         console.Output.WriteLine($"Total num prompt tokens:  {run.PromptTokenCount}");
         console.Output.WriteLine($"Total num output tokens:  {run.OutputTokenCount}");
+        log.Info($"The device was idle between steps for {100 * run.IdleShare:F2} % of the time");
         if (values.Text("output-json") is { } path)
         {
             ResultFile.Write(path, writer =>

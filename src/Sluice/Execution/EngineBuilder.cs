@@ -93,8 +93,9 @@ internal static class EngineBuilder
             PrefixCache? cache = options.EnablePrefixCaching
                 ? new PrefixCache(memory.BlockCount, memory.BlockSize, SipHash128.CreateRandom())
                 : null;
-            var heartbeat = new Heartbeat(
-                TimeProvider.System, secondsPerToken, options.Device == DeviceKind.Cuda ? Heartbeat.GpuThreshold : Heartbeat.CpuThreshold);
+            Heartbeat heartbeat = options.Device == DeviceKind.Cuda
+                ? Heartbeat.ForGpu(TimeProvider.System)
+                : new Heartbeat(TimeProvider.System, secondsPerToken);
             var loop = new EngineLoop(
                 new EngineLoopOptions
                 {

@@ -2,21 +2,19 @@ namespace Sluice.Execution;
 
 /// <summary>
 /// Tells a device that computes from one that hangs, by steps that end and not by a flag that says so. Stalled means: a step
-/// is on its way for longer than 30 s (10 s on a GPU), ten times the slow steps of late, and twice what so many tokens take at the slow
-/// rates of late (a 2048-token prefill of a large model on two cores takes minutes, and is no fault). Idle is healthy.
+/// is on its way for longer than 30 s, ten times the slow steps of late, and twice what so many tokens take at the slow
+/// rates of late (a 2048-token prefill of a large model on two cores takes minutes, and is no fault). On a GPU, where a full step
+/// takes a second or two at most and many tokens hardly longer than one, it is 10 s or ten slow steps. Idle is healthy.
 /// Written by the engine loop, read by anybody.
 /// </summary>
 internal sealed class Heartbeat
 {
     private const int RecentStepCount = 512;
-
-    /// <summary>No step of a GPU takes longer: a full one of a large model takes a second or two, and code may still have to be compiled.</summary>
-    public static readonly TimeSpan GpuThreshold = TimeSpan.FromSeconds(10);
-
-    /// <summary>The same for a CPU that may be busy with others' work.</summary>
-    public static readonly TimeSpan CpuThreshold = TimeSpan.FromSeconds(30);
+    private const double LeastThresholdSeconds = 30;
+    private const double LeastGpuThresholdSeconds = 10;
 
     private readonly double _leastSeconds;
+    private readonly bool _countsTokens;
     private readonly Lock _gate = new();
     private readonly double[] _recentSeconds = new double[RecentStepCount];
     private readonly double[] _recentSecondsPerToken = new double[RecentStepCount];
@@ -27,13 +25,18 @@ internal sealed class Heartbeat
 
     /// <param name="time">Clock.</param>
     /// <param name="warmUpSecondsPerToken">What a token took in the warm-up: the first entry of the recent rates.</param>
-    /// <param name="leastThreshold">A step that takes no longer is never called stalled; 30 s unless given.</param>
-    public Heartbeat(TimeProvider time, double warmUpSecondsPerToken = 0, TimeSpan? leastThreshold = null)
+    public Heartbeat(TimeProvider time, double warmUpSecondsPerToken = 0)
+        : this(time, LeastThresholdSeconds, countsTokens: true) => _recentSecondsPerToken[^1] = warmUpSecondsPerToken;
+
+    private Heartbeat(TimeProvider time, double leastSeconds, bool countsTokens)
     {
         _time = time;
-        _leastSeconds = (leastThreshold ?? CpuThreshold).TotalSeconds;
-        _recentSecondsPerToken[^1] = warmUpSecondsPerToken;
+        _leastSeconds = leastSeconds;
+        _countsTokens = countsTokens;
     }
+
+    /// <summary>For a device that computes many tokens in hardly more time than one.</summary>
+    public static Heartbeat ForGpu(TimeProvider time) => new(time, LeastGpuThresholdSeconds, countsTokens: false);
 
     /// <summary>Steps done so far.</summary>
     public long StepCount => Volatile.Read(ref _stepCount);
@@ -76,7 +79,8 @@ internal sealed class Heartbeat
                 return true;
             }
 
-            double seconds = Math.Max(10 * Slow(_recentSeconds), 2 * _tokensInFlight * Slow(_recentSecondsPerToken));
+            double byTokens = _countsTokens ? 2 * _tokensInFlight * Slow(_recentSecondsPerToken) : 0;
+            double seconds = Math.Max(10 * Slow(_recentSeconds), byTokens);
             return _time.GetElapsedTime(_waitingSince).TotalSeconds <= Math.Max(_leastSeconds, seconds);
         }
     }

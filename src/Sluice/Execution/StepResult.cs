@@ -20,9 +20,6 @@ internal sealed class StepResult(int maxSequences)
     /// <summary>The backend did not survive the fault: no step can follow.</summary>
     public bool IsBackendBroken { get; set; }
 
-    /// <summary>Time that the step took, without the time that it was queued behind another.</summary>
-    public TimeSpan Elapsed { get; set; }
-
     public void Clear(int itemCount)
     {
         Array.Clear(Logprobs, 0, itemCount);

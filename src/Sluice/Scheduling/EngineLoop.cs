@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Diagnostics;
 using Sluice.Execution;
 using Sluice.KvCache;
 using Sluice.Requests;
@@ -23,6 +22,7 @@ internal sealed class EngineLoop : IDisposable
     private readonly RankThread _rank;
     private readonly EngineMetrics _metrics;
     private readonly Heartbeat _heartbeat;
+    private readonly StepClock _clock = new();
     private readonly TimeProvider _time;
     private readonly LoopInbox _inbox;
     private readonly Stack<EngineStep> _freeSteps = new();
@@ -31,7 +31,6 @@ internal sealed class EngineLoop : IDisposable
     private readonly Thread _thread;
     private readonly int _pipelineDepth;
     private EngineStep? _newestStep;
-    private long _lastFinished;
     private int _stepsInFlight;
     private long _lastSweep;
     private volatile bool _stopping;
@@ -156,6 +155,8 @@ internal sealed class EngineLoop : IDisposable
         CachedPromptTokens = _metrics.PromptTokensCached.Value,
         GenerationTokens = _metrics.GenerationTokens.Value,
         StepCount = _heartbeat.StepCount,
+        StepSeconds = _clock.StepSeconds,
+        StepGapSeconds = _clock.GapSeconds,
     };
 
     /// <summary>Aborts everything, then ends both threads and the runner.</summary>
@@ -239,12 +240,11 @@ internal sealed class EngineLoop : IDisposable
     private void Complete(EngineStep step, long now)
     {
         _stepsInFlight--;
-        step.Result.Elapsed = Stopwatch.GetElapsedTime(Math.Max(step.LaunchedAt, _lastFinished), step.FinishedAt);
-        _lastFinished = step.FinishedAt;
-        _heartbeat.OnDone(step.Plan.TokenCount, step.Result.Elapsed);
+        _heartbeat.OnDone(step.Plan.TokenCount, _clock.OnDone(step));
         _metrics.OnStep(step.Plan.TokenCount);
         _scheduler.Swapper.OnStepDone(step.Plan, failed: step.Result.Fault is not null);
         _processor.Apply(step, now);
+        _clock.OnApplied(_scheduler.RunningCount > 0);
         if (step.Result.Fault is Exception fault && _fault is null)
         {
             if (step.Result.IsBackendBroken)

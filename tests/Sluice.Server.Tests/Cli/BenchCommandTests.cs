@@ -21,6 +21,7 @@ public sealed class BenchCommandTests : IDisposable
         Assert.Matches(
             @"^Throughput: \d+\.\d\d requests/s, \d+\.\d\d total tokens/s, \d+\.\d\d output tokens/s\nTotal num prompt tokens:  60\nTotal num output tokens:  15\n$", output);
         Assert.Contains("note: --async-engine is not needed", error, StringComparison.Ordinal);
+        Assert.Matches(@"The device was idle between steps for \d+\.\d\d % of the time", error);
         using JsonDocument result = JsonDocument.Parse(File.ReadAllText(json));
         Assert.Equal(
             ["elapsed_time", "num_requests", "total_num_tokens", "requests_per_second", "tokens_per_second"],

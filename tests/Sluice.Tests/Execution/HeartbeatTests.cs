@@ -31,8 +31,10 @@ public sealed class HeartbeatTests
     [Fact]
     public void IsBeating_StepHangsOnAGpu_TurnsFalseAfterTenSeconds()
     {
-        var heartbeat = new Heartbeat(_time, leastThreshold: Heartbeat.GpuThreshold);
-        heartbeat.OnHandedOver(5);
+        Heartbeat heartbeat = Heartbeat.ForGpu(_time);
+        heartbeat.OnHandedOver(1);
+        heartbeat.OnDone(1, TimeSpan.FromSeconds(0.02));
+        heartbeat.OnHandedOver(8192);
         _time.Advance(9.9);
         Assert.True(heartbeat.IsBeating());
         _time.Advance(0.2);
