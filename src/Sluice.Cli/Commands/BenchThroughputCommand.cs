@@ -40,6 +40,12 @@ internal static class BenchThroughputCommand
         console.Output.WriteLine($"Total num prompt tokens:  {run.PromptTokenCount}");
         console.Output.WriteLine($"Total num output tokens:  {run.OutputTokenCount}");
         log.Info($"The device was idle between steps for {100 * run.IdleShare:F2} % of the time");
+        EngineStats stats = engine.Stats;
+        if (stats.Preemptions > 0)
+        {
+            log.Info($"{stats.Preemptions} preemptions, {stats.SwapOuts} of them swapped to host memory");
+        }
+
         if (values.Text("output-json") is { } path)
         {
             ResultFile.Write(path, writer =>
