@@ -67,6 +67,11 @@ internal static class EngineStarter
                 $"Capturing CUDA graphs (decode, FULL): {engine.Graphs.Count} sizes up to {engine.Graphs.LargestSize} took {engine.Graphs.Elapsed.TotalSeconds:F2} seconds"));
         }
 
+        if (StartupLines.Kernels(engine.Startup) is { } kernels)
+        {
+            log.Info(kernels);
+        }
+
         foreach (string line in StartupLines.Memory(engine.Startup, memory, resolved.GpuMemoryUtilization))
         {
             log.Info(line);

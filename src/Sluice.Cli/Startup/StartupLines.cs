@@ -33,6 +33,20 @@ internal static class StartupLines
         }
     }
 
+    /// <summary>How many kernels were compiled for the GPU, and how many were kept from an earlier start; null on a CPU.</summary>
+    public static string? Kernels(StartupReport report)
+    {
+        if (report.Kernels is not { } kernels)
+        {
+            return null;
+        }
+
+        string compiled = kernels.CompiledCount == 0
+            ? "none compiled"
+            : string.Create(CultureInfo.InvariantCulture, $"{kernels.CompiledCount} compiled by NVRTC {kernels.CompilerVersion} in {kernels.CompileTime.TotalSeconds:F1} s, all threads together");
+        return $"GPU kernels: {compiled}, {kernels.CachedCount} from the cache ({kernels.Cache.Folder ?? "none"})";
+    }
+
     /// <summary>Seconds of each part, those that took a moment left out.</summary>
     public static string Times(StartupReport report) => string.Join(", ", report.Stages
         .Where(static stage => stage.Elapsed.TotalSeconds >= 0.005)

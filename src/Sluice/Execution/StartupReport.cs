@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Sluice.Compute;
+using Sluice.Compute.Cuda;
 using Sluice.KvCache;
 
 namespace Sluice.Execution;
@@ -24,6 +25,9 @@ internal sealed class StartupReport(IBackend backend, bool isGpu)
     private long _freeBytes = isGpu ? backend.Memory.TotalBytes : 0;
 
     public IReadOnlyList<StartupStage> Stages => _stages;
+
+    /// <summary>What was compiled for the GPU in this process; null on a CPU.</summary>
+    public KernelBuilder? Kernels { get; } = isGpu ? CudaBackend.Builder : null;
 
     /// <summary>Memory of the GPU; 0 on a CPU.</summary>
     public long TotalBytes { get; } = isGpu ? backend.Memory.TotalBytes : 0;

@@ -72,6 +72,20 @@ public sealed class WarmCommandTests : IDisposable
         Assert.Contains("Cache: " + kernels, output, StringComparison.Ordinal);
     }
 
+    /// <summary>What a walk without a device finds is what a start on the device launches.</summary>
+    [Fact]
+    public async Task Warm_ThenAStartOnTheGpu_CompilesNothing()
+    {
+        Assert.SkipUnless(HasGpu(), "this machine has no GPU");
+        (int code, _, string error) = await RunAsync("warm");
+        Assert.True(code == 0, error);
+
+        (code, string output, error) = await RunAsync(
+            "bench", "latency", "--device", "cuda", "--batch-size", "3", "--input-len", "40", "--output-len", "8", "--num-iters", "1", "--num-iters-warmup", "1");
+        Assert.True(code == 0, error);
+        Assert.Contains("GPU kernels: none compiled", output + error, StringComparison.Ordinal);
+    }
+
     private static bool HasGpu()
     {
         try
