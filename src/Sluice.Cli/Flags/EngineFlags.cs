@@ -42,7 +42,7 @@ internal static class EngineFlags
             Choice("kv-cache-dtype", "Type of the KV cache; auto for that of the activations, on the CPU float32. fp8 (the same as fp8_e4m3) holds twice the tokens on a GPU.", "auto", "auto", "float16", "bfloat16", "float32", "fp8", "fp8_e4m3")
                 .Later("fp8_e5m2", "fp8_inc", "fp8_ds_mla"),
             Integer("num-gpu-blocks-override", "Number of KV blocks, whatever memory allows; for tests.", null, 1),
-            Number("swap-space", "GiB of host memory that the KV blocks of preempted requests may move to, when that is measured to be faster than to compute them again.", "4 on a GPU, 0 on the CPU"),
+            Number("swap-space", "GiB of host memory that the KV blocks of preempted requests may move to, when that is measured to be faster than to compute them again.", "4 on a GPU (a quarter of the machine's memory at most), 0 on the CPU"),
             Integer("block-size", "Tokens a KV block.", "16", 1, 1024),
             Switch("enable-prefix-caching", "Reuse the KV blocks of equal prefixes.", "on")),
         .. Group(

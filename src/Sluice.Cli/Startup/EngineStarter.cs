@@ -54,8 +54,9 @@ internal static class EngineStarter
             log.Info($"Chunked prefill is enabled with max_num_batched_tokens={resolved.MaxNumBatchedTokens}.");
         }
 
-        log.Info($"Loading weights took {display.LoadedAfter.TotalSeconds:F2} seconds");
-        log.Info($"Model loading took {memory.WeightBytes / GiB:G3} GiB memory and {display.LoadedAfter.TotalSeconds:F2} seconds");
+        double weightsSeconds = engine.Startup.WeightsElapsed.TotalSeconds;
+        log.Info($"Loading weights took {weightsSeconds:F2} seconds");
+        log.Info($"Model loading took {memory.WeightBytes / GiB:G3} GiB memory and {weightsSeconds:F2} seconds");
         log.Info($"Available KV cache memory: {memory.KvBytes / GiB:G3} GiB");
         log.Info(string.Create(
             CultureInfo.InvariantCulture,

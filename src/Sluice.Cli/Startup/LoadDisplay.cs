@@ -15,11 +15,6 @@ internal sealed class LoadDisplay(LogLines log) : IProgress<LoadProgress>
     private readonly Stopwatch _sinceLine = Stopwatch.StartNew();
     private ProgressTask? _bar;
 
-    /// <summary>When the last byte was in place; zero before.</summary>
-    public TimeSpan LoadedAfter { get; private set; }
-
-    private Stopwatch Total { get; } = Stopwatch.StartNew();
-
     /// <summary>Runs <paramref name="load"/>, with a bar when <paramref name="showBar"/>.</summary>
     public async Task<T> ShowAsync<T>(Func<IProgress<LoadProgress>, Task<T>> load, bool showBar)
     {
@@ -39,11 +34,6 @@ internal sealed class LoadDisplay(LogLines log) : IProgress<LoadProgress>
 
     public void Report(LoadProgress value)
     {
-        if (value.LoadedBytes >= value.TotalBytes)
-        {
-            LoadedAfter = Total.Elapsed;
-        }
-
         if (_bar is { } bar)
         {
             bar.MaxValue = value.TotalBytes;

@@ -75,7 +75,7 @@ internal static class EngineBuilder
             report.Add("device", memory.FixedBytes);
             LoadedModel loaded = ModelLoader.Load(options, backend, limits.MaxBatchedTokens, progress, cancellation);
             config = loaded.Config;
-            report.Add("weights and activations", memory.WeightBytes + memory.ActivationBytes);
+            report.Add(StartupReport.Weights, memory.WeightBytes + memory.ActivationBytes);
             var runner = new ModelRunner(backend, loaded.Model, memory, limits, kvType);
             owner = runner;
             report.Add("KV cache, logits and sampler", memory.KvBytes + memory.LogitsBytes + memory.SamplerBytes + memory.StepBytes);

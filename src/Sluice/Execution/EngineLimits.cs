@@ -10,9 +10,10 @@ internal static class EngineLimits
 {
     private const long GiB = 1L << 30;
 
-    private const double GpuSwapSpaceGiB = 4;
+    private const long GpuSwapSpaceBytes = 4 * GiB;
 
-    // Share of the machine's memory that may be pinned; the rest is everybody else's.
+    // Shares of the machine's memory that may be pinned, unasked and asked: the rest is everybody else's.
+    private const double MostDefaultSwapSpace = 0.25;
     private const double MostSwapSpace = 0.7;
 
     /// <exception cref="UserErrorException">The options contradict each other or are out of range.</exception>
@@ -104,16 +105,15 @@ internal static class EngineLimits
     /// <exception cref="UserErrorException">More than most of the machine's memory.</exception>
     public static long SwapSpaceBytes(EngineOptions options)
     {
-        double asked = options.SwapSpaceGiB ?? (options.Device == DeviceKind.Cuda ? GpuSwapSpaceGiB : 0);
         long total = SystemMemory.Read().TotalBytes;
-        long bytes = (long)(asked * GiB);
-        if (bytes <= total * MostSwapSpace)
+        if (options.SwapSpaceGiB is not double asked)
         {
-            return bytes;
+            return options.Device == DeviceKind.Cuda ? Math.Min(GpuSwapSpaceBytes, (long)(total * MostDefaultSwapSpace)) : 0;
         }
 
-        return options.SwapSpaceGiB is null
-            ? (long)(total * MostSwapSpace)
+        long bytes = (long)(asked * GiB);
+        return bytes <= total * MostSwapSpace
+            ? bytes
             : throw new UserErrorException(
                 $"Too large swap space. {asked:0.##} GiB out of the {total / (double)GiB:F2} GiB total CPU memory is allocated for the swap space: " +
                 $"use --swap-space {Math.Floor(total * MostSwapSpace / GiB)} or less.");

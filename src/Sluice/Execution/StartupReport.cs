@@ -20,6 +20,9 @@ internal readonly record struct StartupStage(string Name, TimeSpan Elapsed, long
 /// <param name="isGpu">Memory is measured.</param>
 internal sealed class StartupReport(IBackend backend, bool isGpu)
 {
+    /// <summary>Name of the part that loads the weights.</summary>
+    public const string Weights = "weights and activations";
+
     private readonly List<StartupStage> _stages = [];
     private long _stageStart = Stopwatch.GetTimestamp();
     private long _freeBytes = isGpu ? backend.Memory.TotalBytes : 0;
@@ -28,6 +31,9 @@ internal sealed class StartupReport(IBackend backend, bool isGpu)
 
     /// <summary>What was compiled for the GPU in this process; null on a CPU.</summary>
     public KernelBuilder? Kernels { get; } = isGpu ? CudaBackend.Builder : null;
+
+    /// <summary>Time that the weights took.</summary>
+    public TimeSpan WeightsElapsed => _stages.Find(static stage => stage.Name == Weights).Elapsed;
 
     /// <summary>Memory of the GPU; 0 on a CPU.</summary>
     public long TotalBytes { get; } = isGpu ? backend.Memory.TotalBytes : 0;
