@@ -81,6 +81,14 @@ internal sealed class OpDevice : IDisposable
     /// <summary>An output: all NaN.</summary>
     public Tensor Poisoned(int rows, int columns, int gap = 0) => Fill([], rows, columns, gap, Type);
 
+    /// <summary>Fills a tensor and the gaps between its rows with NaN.</summary>
+    public void Poison(Tensor tensor)
+    {
+        byte[] bytes = new byte[(((long)(tensor.Rows - 1) * tensor.RowStride) + tensor.Columns) * tensor.Type.SizeBytes()];
+        Array.Fill(bytes, (byte)0xFF);
+        WriteBytes(tensor.Address, bytes);
+    }
+
     /// <summary>The rows of a tensor of this device. Fails where a gap between them was written.</summary>
     public float[] Read(Tensor tensor)
     {
