@@ -13,10 +13,6 @@ internal sealed unsafe class KernelStore : IDisposable
     private const int DefaultSharedLimitBytes = 48 << 10;
     private const int PortableClusterSize = 8;
 
-    // CU_LAUNCH_PARAM_BUFFER_POINTER and CU_LAUNCH_PARAM_BUFFER_SIZE of cuda.h.
-    private const nint ParameterBufferPointer = 1;
-    private const nint ParameterBufferSize = 2;
-
     private readonly Driver _driver = Driver.Api;
     private readonly KernelBuilder _builder;
     private readonly ConcurrentDictionary<(KernelDefinition Kernel, KernelDefines Defines), LoadedKernel> _kernels = new();
@@ -87,12 +83,17 @@ internal sealed unsafe class KernelStore : IDisposable
             Attributes = attributes,
             AttributeCount = attributeCount,
         };
-        nuint parameterBytes = loaded.ParameterBytes;
+        ReadOnlySpan<int> offsets = loaded.ParameterOffsets;
+        void** parameters = stackalloc void*[offsets.Length];
         CudaResult result;
-        fixed (TArgs* buffer = &arguments)
+        fixed (TArgs* first = &arguments)
         {
-            void** extra = stackalloc void*[] { (void*)ParameterBufferPointer, buffer, (void*)ParameterBufferSize, &parameterBytes, null };
-            result = _driver.LaunchKernelEx(&config, loaded.Function, null, extra);
+            for (int i = 0; i < offsets.Length; i++)
+            {
+                parameters[i] = (byte*)first + offsets[i];
+            }
+
+            result = _driver.LaunchKernelEx(&config, loaded.Function, parameters, null);
         }
 
         if (result != CudaResult.Success)
@@ -169,7 +170,7 @@ internal sealed unsafe class KernelStore : IDisposable
             using var texts = new NativeTexts();
             nint function;
             Driver.Check(_driver.ModuleGetFunction(&function, module, texts.Add(kernel.Function)), $"cuModuleGetFunction of {kernel}");
-            var loaded = new LoadedKernel(function, CheckParameters(kernel, function, argumentBytes));
+            var loaded = new LoadedKernel(function, ParameterOffsets(kernel, function, argumentBytes));
             _kernels[(kernel, defines)] = loaded;
             return loaded;
         }
@@ -192,27 +193,21 @@ internal sealed unsafe class KernelStore : IDisposable
     }
 
     /// <summary>
-    /// Bytes of the kernel's parameters without trailing padding. The driver knows the compiled kernel's own layout, so a struct
-    /// that does not fit it is found here and not in wrong results.
+    /// Where each parameter of a kernel lies in the struct of its arguments. The driver knows the compiled kernel's own layout, so a
+    /// struct that does not fit it is found here and not in wrong results. The layout as a whole may begin beyond zero: tensor maps are
+    /// aligned to 64 bytes where the chip keeps them, and what comes before them there is the driver's.
     /// </summary>
-    private nuint CheckParameters(KernelDefinition kernel, nint function, int argumentBytes)
+    private int[] ParameterOffsets(KernelDefinition kernel, nint function, int argumentBytes)
     {
-        // None at all: a driver that cannot say.
+        var offsets = new List<int>();
+        nuint start = 0;
         nuint end = 0;
-        for (nuint index = 0; ; index++)
+        nuint offset, size;
+        while (_driver.FuncGetParamInfo(function, (nuint)offsets.Count, &offset, &size) == CudaResult.Success)
         {
-            nuint offset, size;
-            if (_driver.FuncGetParamInfo(function, index, &offset, &size) != CudaResult.Success)
-            {
-                break;
-            }
-
-            end = offset + size;
-        }
-
-        if (end == 0)
-        {
-            return (nuint)argumentBytes;
+            start = offsets.Count == 0 ? offset : start;
+            offsets.Add((int)(offset - start));
+            end = offset - start + size;
         }
 
         if ((int)end > argumentBytes || argumentBytes - (int)end >= sizeof(long))
@@ -220,7 +215,7 @@ internal sealed unsafe class KernelStore : IDisposable
             throw new InvalidOperationException($"{kernel} takes {end} bytes of parameters and {kernel.ArgumentsType.Name} has {argumentBytes}.");
         }
 
-        return end;
+        return [.. offsets];
     }
 
     private void AllowShared(KernelDefinition kernel, LoadedKernel loaded, int sharedBytes)
@@ -244,11 +239,11 @@ internal sealed unsafe class KernelStore : IDisposable
         $"Launching {kernel} (grid {shape.GridX} x {shape.GridY} x {shape.GridZ}, block {shape.BlockX} x {shape.BlockY}, shared {shape.SharedBytes} bytes, cluster {shape.ClusterX})", result);
 
     /// <summary>A function of a loaded module and what it has been allowed so far.</summary>
-    private sealed class LoadedKernel(nint function, nuint parameterBytes)
+    private sealed class LoadedKernel(nint function, int[] parameterOffsets)
     {
         public nint Function { get; } = function;
 
-        public nuint ParameterBytes { get; } = parameterBytes;
+        public int[] ParameterOffsets { get; } = parameterOffsets;
 
         public int SharedLimitBytes { get; set; } = DefaultSharedLimitBytes;
 
