@@ -106,11 +106,17 @@ internal static class PrefillAttentionCuda
     private static int MaxRowTiles(KvLayer layer) => Math.Max(layer.KeyDim, layer.ValueDim) <= 128 ? 2 : 1;
 
     /// <summary>
-    /// Two stages where two blocks of threads still share a multiprocessor (or where that is all that fits); measured on an H100 at
-    /// 16 x 1,024 tokens: two stages 196 TFLOP/s, one 166.
+    /// Two stages where two blocks of threads still share a multiprocessor; measured on an H100 at 16 x 1,024 tokens: two stages
+    /// 196 TFLOP/s, one 166. With FP8, whose stages are small, wherever they fit.
     /// </summary>
     private static int StagesFor(CudaDevice device, KvLayer layer, int rowTiles)
-        => 2 * (SharedBytes(layer, rowTiles, 2) + ReservedSharedBytes) <= device.SharedMemoryPerMultiprocessor ? 2 : 1;
+    {
+        int bytes = SharedBytes(layer, rowTiles, 2);
+        bool fit = layer.Type == DType.Float8E4M3
+            ? bytes <= device.SharedMemoryPerBlockOptIn
+            : 2 * (bytes + ReservedSharedBytes) <= device.SharedMemoryPerMultiprocessor;
+        return fit ? 2 : 1;
+    }
 
     /// <summary>The size of the kernel's SharedMemory.</summary>
     private static int SharedBytes(KvLayer layer, int rowTiles, int stages)

@@ -74,6 +74,7 @@ public sealed class PrefillAttentionCudaTests
 
     [Theory]
     [InlineData(128, 4, 2, 0)]
+    [InlineData(64, 8, 1, 100)]
     [InlineData(256, 2, 1, 64)]
     [InlineData(40, 3, 3, 0)]
     public void Run_Float8Cache_IsSoftmaxAttention(int headDim, int heads, int kvHeads, int window)
