@@ -6,7 +6,7 @@ namespace Sluice.Compute.Ops.Sampling;
 internal static class SamplingLaunch
 {
     // As in LogitsRow.cuh: ROW_THREADS, ROW_BLOCK, ROW_CONTROL_BYTES, ROW_BINS, ROW_LIST, MAX_CLUSTER.
-    private const int Threads = 512;
+    internal const int Threads = 512;
     private const int BlockLogits = 128;
     private const int ControlBytes = 1024;
     private const int Bins = 2048;

@@ -1,167 +1,188 @@
 using Sluice.Compute.Ops.Sampling;
+using Sluice.Compute.Tests.Cuda;
 
 namespace Sluice.Compute.Tests.Ops.Sampling;
 
+[Collection(Gpu.Collection)]
 public sealed class SampleTokensTests
 {
-    // Chi-square quantile at 1 - 1e-4 by Wilson and Hilferty, normal quantile 3.719: a right sampler fails one seed in ten thousand,
-    // and the seeds are fixed.
-    private const double NormalQuantile = 3.719;
-
     private static readonly SamplingRow Plain = new(1, 0, 0, 1, 11, 22, 0, -1, -1);
 
-    [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public void Row_GreedyTie_TakesLowestId(bool simd)
+    // Temperature, min-p, top-k, top-p.
+    private static readonly (float, float, int, float)[] Filters =
+    [
+        (0, 0, 0, 1), (1, 0, 0, 1), (0.3f, 0, 0, 1), (2, 0, 5, 1), (0.7f, 0, 50, 0.9f), (1, 0, 700, 1), (1, 0, 0, 0.95f), (2, 0, 0, 0.999f),
+        (1, 0, 0, 1e-6f), (1, 0.05f, 0, 1), (1.3f, 0.01f, 40, 0.8f), (1, 1, 0, 1), (0.01f, 0.02f, 0, 0.5f), (1, 0, 5000, 1), (2, 0, 9000, 0.8f),
+    ];
+
+    public static TheoryData<Form, int> Shapes()
     {
+        TheoryData<Form, int> data = [];
+        foreach (Form form in (ReadOnlySpan<Form>)[Form.Simd, Form.CudaBFloat16])
+        {
+            foreach (int vocabulary in (ReadOnlySpan<int>)[1, 7, 64, 129, 1000, 32_003, 151_936])
+            {
+                data.Add(form, vocabulary);
+            }
+        }
+
+        return data;
+    }
+
+    public static TheoryData<Form, float> NotFiniteValues()
+    {
+        TheoryData<Form, float> data = [];
+        foreach (Form form in SamplingDevice.Forms)
+        {
+            data.Add(form, float.NaN);
+            data.Add(form, -float.NaN);
+            data.Add(form, float.PositiveInfinity);
+        }
+
+        return data;
+    }
+
+    [Theory]
+    [MemberData(nameof(SamplingDevice.FormData), MemberType = typeof(SamplingDevice))]
+    public void Row_GreedyTie_TakesLowestId(Form form)
+    {
+        using SamplingDevice device = new(form);
         float[] logits = new float[1000];
         logits[900] = logits[77] = logits[78] = 5;
-        Assert.Equal(77, SamplingRows.Sample(simd, logits, Plain with { Temperature = 0 }));
-        Assert.Equal(77, SamplingRows.Sample(simd, logits, Plain with { TopK = 1 }));
-        Assert.Equal(0, SamplingRows.Sample(simd, [-0.0f, 0.0f], Plain with { Temperature = 0 }));
+        Assert.Equal([77, 77], device.Sample(logits, Plain with { Temperature = 0 }, Plain with { TopK = 1 }));
+        Assert.Equal([0], device.Sample([-0.0f, 0.0f], Plain with { Temperature = 0 }));
     }
 
     [Theory]
-    [InlineData(false, float.NaN)]
-    [InlineData(true, float.NaN)]
-    [InlineData(false, float.PositiveInfinity)]
-    [InlineData(true, float.PositiveInfinity)]
-    public void Row_NotFinite_SaysSo(bool simd, float value)
+    [MemberData(nameof(NotFiniteValues))]
+    public void Row_NotFinite_SaysSo(Form form, float value)
     {
-        foreach (int position in (ReadOnlySpan<int>)[0, 63, 64, 500, 998])
+        using SamplingDevice device = new(form);
+        foreach (int position in (ReadOnlySpan<int>)[0, 63, 64, 127, 128, 500, 998])
         {
-            float[] logits = SamplingRows.Logits(999, 1);
+            float[] logits = SamplingDevice.Logits(999, 1);
             logits[position] = value;
-            Assert.Equal(SamplingRow.NotFinite, SamplingRows.Sample(simd, logits, Plain));
-            Assert.Equal(SamplingRow.NotFinite, SamplingRows.Sample(simd, logits, Plain with { Temperature = 0 }));
+            Assert.Equal(
+                [SamplingRow.NotFinite, SamplingRow.NotFinite, SamplingRow.NotFinite],
+                device.Sample(logits, Plain, Plain with { Temperature = 0 }, Plain with { TopK = 5, TopP = 0.5f }));
         }
     }
 
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public void Row_EverythingForbidden_SaysSo(bool simd)
+    [MemberData(nameof(SamplingDevice.FormData), MemberType = typeof(SamplingDevice))]
+    public void Row_EverythingForbidden_SaysSo(Form form)
     {
-        float[] logits = Enumerable.Repeat(float.NegativeInfinity, 130).ToArray();
-        Assert.Equal(SamplingRow.NothingPossible, SamplingRows.Sample(simd, logits, Plain));
+        using SamplingDevice device = new(form);
+        SamplingRow[] rows = [Plain, Plain with { Temperature = 0 }, Plain with { TopP = 0.5f, TopK = 3, MinP = 0.1f }];
+        float[] logits = [.. Enumerable.Repeat(float.NegativeInfinity, 130)];
+        Assert.Equal(Enumerable.Repeat(SamplingRow.NothingPossible, 3), device.Sample(logits, rows));
         logits[100] = -1e30f;
-        Assert.Equal(100, SamplingRows.Sample(simd, logits, Plain));
-        Assert.Equal(100, SamplingRows.Sample(simd, logits, Plain with { TopP = 0.5f, TopK = 3, MinP = 0.1f }));
-    }
-
-    public static TheoryData<int, float, float, int, float> Filters
-    {
-        get
-        {
-            var data = new TheoryData<int, float, float, int, float>();
-            foreach (int vocabulary in (ReadOnlySpan<int>)[1, 7, 64, 1000, 32003])
-            {
-                data.Add(vocabulary, 1, 0, 0, 1);
-                data.Add(vocabulary, 0.3f, 0, 0, 1);
-                data.Add(vocabulary, 2, 0, 5, 1);
-                data.Add(vocabulary, 0.7f, 0, 50, 0.9f);
-                data.Add(vocabulary, 1, 0, 700, 1);
-                data.Add(vocabulary, 1, 0, 0, 0.95f);
-                data.Add(vocabulary, 2, 0, 0, 0.999f);
-                data.Add(vocabulary, 1, 0, 0, 1e-6f);
-                data.Add(vocabulary, 1, 0.05f, 0, 1);
-                data.Add(vocabulary, 1.3f, 0.01f, 40, 0.8f);
-                data.Add(vocabulary, 1, 1, 0, 1);
-                data.Add(vocabulary, 0.01f, 0.02f, 0, 0.5f);
-            }
-
-            return data;
-        }
+        Assert.Equal([100, 100, 100], device.Sample(logits, rows));
     }
 
     [Theory]
-    [MemberData(nameof(Filters))]
-    public void Row_AnyFilters_AgreesWithReference(int vocabulary, float temperature, float minP, int topK, float topP)
+    [MemberData(nameof(Shapes))]
+    public void Rows_AnyFilters_AgreeWithTheReference(Form form, int vocabulary)
     {
         // The draws differ only when the random number falls within float rounding of a boundary; none of these seeds does.
-        for (uint seed = 0; seed < 12; seed++)
+        using SamplingDevice device = new(form);
+        int seeds = vocabulary > 100_000 ? 1 : 8;
+        SamplingRow[] rows = new SamplingRow[Filters.Length * seeds];
+        float[][] logits = new float[rows.Length][];
+        for (int i = 0; i < rows.Length; i++)
         {
-            float[] logits = SamplingRows.Logits(vocabulary, (int)seed);
+            (float temperature, float minP, int topK, float topP) = Filters[i % Filters.Length];
+            rows[i] = new SamplingRow(temperature, minP, topK, topP, (uint)i, 7, (uint)i * 3, rows.Length - 1 - i, i % 2 == 0 ? i : -1);
+            logits[i] = SamplingDevice.Logits(vocabulary, i);
             if (vocabulary > 100)
             {
-                logits.AsSpan(10, 70).Fill(float.NegativeInfinity);
+                logits[i].AsSpan(10, 70).Fill(float.NegativeInfinity);
             }
-
-            SamplingRow row = new(temperature, minP, topK, topP, seed, 7, seed * 3, -1, -1);
-            Assert.Equal(SamplingRows.Sample(false, logits, row), SamplingRows.Sample(true, logits, row));
         }
-    }
 
-    [Fact]
-    public void Row_TopKTie_KeepsLowestIds()
-    {
-        float[] logits = new float[300];
-        HashSet<int> seen = Draw(logits, Plain with { TopK = 3 }, 400).Keys.ToHashSet();
-        Assert.Equal([0, 1, 2], seen.Order());
-    }
+        int[] counts = [.. Enumerable.Repeat(TokenCount.InPrompt | 5, rows.Length * vocabulary)];
+        SamplingDevice.Sampled actual = device.Sample(logits, rows, counts);
+        for (int i = 0; i < rows.Length; i++)
+        {
+            int expected = SampleTokensReference.Row(logits[i], rows[i]);
+            Assert.True(expected == actual.TokenIds[i], $"{rows[i]}: expected {expected}, got {actual.TokenIds[i]}");
+            Assert.Equal(expected, actual.LastSampled[rows.Length - 1 - i]);
+            if (i % 2 == 0)
+            {
+                counts[(i * vocabulary) + expected]++;
+            }
+        }
 
-    [Fact]
-    public void Row_TopPOnExactMass_KeepsSmallestSet()
-    {
-        // Eight equal tokens of mass 1/8: half the mass is four of them, a little more is five.
-        float[] logits = Enumerable.Repeat(float.NegativeInfinity, 100).ToArray();
-        logits.AsSpan(50, 8).Fill(1);
-        Assert.Equal([50, 51, 52, 53], Draw(logits, Plain with { TopP = 0.5f }, 400).Keys.Order());
-        Assert.Equal([50, 51, 52, 53, 54], Draw(logits, Plain with { TopP = 0.501f }, 400).Keys.Order());
-    }
-
-    [Fact]
-    public void Row_TopKThenTopP_MassIsRelativeToTheKept()
-    {
-        // Ten equal tokens; of the four that top-k keeps, half the mass is two.
-        Assert.Equal([0, 1], Draw(new float[10], Plain with { TopK = 4, TopP = 0.5f }, 200).Keys.Order());
+        Assert.Equal(counts, actual.Counts);
     }
 
     [Theory]
-    [InlineData(1, 0, 0, 1)]
-    [InlineData(0.5f, 0, 0, 1)]
-    [InlineData(1.7f, 0, 0, 1)]
-    [InlineData(1, 0, 10, 1)]
-    [InlineData(1, 0, 0, 0.8f)]
-    [InlineData(1, 0.05f, 0, 1)]
-    [InlineData(0.8f, 0.02f, 12, 0.9f)]
-    public void Row_ManyDraws_FollowTheDistribution(float temperature, float minP, int topK, float topP)
+    [MemberData(nameof(SamplingDevice.FormData), MemberType = typeof(SamplingDevice))]
+    public void Rows_AloneAndInABatch_HaveTheSameTokens(Form form)
     {
-        const int Draws = 20_000;
-        float[] logits = SamplingRows.Logits(150, 5, 1.2f);
-        SamplingRow row = Plain with { Temperature = temperature, MinP = minP, TopK = topK, TopP = topP };
-        Dictionary<int, double> expected = Distribution(logits, row);
-        Dictionary<int, int> drawn = Draw(logits, row, Draws);
-
-        Assert.All(drawn.Keys, token => Assert.Contains(token, expected));
-        double statistic = 0;
-        int freedom = -1;
-        double restExpected = 0;
-        double restDrawn = 0;
-        foreach ((int token, double probability) in expected)
+        // Draws at random: 300 rows share a chip otherwise than one does, and no sum may depend on it.
+        const int RowCount = 300;
+        using SamplingDevice device = new(form);
+        foreach (int vocabulary in (ReadOnlySpan<int>)[777, 12_001])
         {
-            double count = drawn.GetValueOrDefault(token);
-            if (probability * Draws < 5)
+            float[][] logits = [.. Enumerable.Range(0, RowCount).Select(i => SamplingDevice.Logits(vocabulary, i, spread: 1))];
+            logits[5][6] = float.NaN;
+            SamplingRow[] rows = new SamplingRow[RowCount];
+            for (int i = 0; i < RowCount; i++)
             {
-                restExpected += probability * Draws;
-                restDrawn += count;
-                continue;
+                (float temperature, float minP, int topK, float topP) = Filters[i % Filters.Length];
+                rows[i] = new SamplingRow(temperature, minP, topK, topP, (uint)i, 3, (uint)i, i, -1);
             }
 
-            statistic += Math.Pow(count - (probability * Draws), 2) / (probability * Draws);
-            freedom++;
+            SamplingDevice.Sampled together = device.Sample(logits, rows);
+            Assert.Equal(together.TokenIds, device.Sample(logits, rows, gap: 0).TokenIds);
+            Assert.Equal(SamplingRow.NotFinite, together.TokenIds[5]);
+            Assert.Equal(0, together.LastSampled[5]);
+            for (int i = 0; i < RowCount; i += 7)
+            {
+                Assert.Equal(together.TokenIds[i], device.Sample(logits[i], rows[i] with { Slot = 0 })[0]);
+            }
         }
+    }
 
-        if (restExpected >= 5)
-        {
-            statistic += Math.Pow(restDrawn - restExpected, 2) / restExpected;
-            freedom++;
-        }
+    [Theory]
+    [MemberData(nameof(SamplingDevice.FormData), MemberType = typeof(SamplingDevice))]
+    public void Rows_TopKTie_KeepLowestIds(Form form)
+    {
+        using SamplingDevice device = new(form);
+        Assert.Equal([0, 1, 2], Draw(device, new float[300], Plain with { TopK = 3 }, 400).Keys.Order());
+    }
 
-        double ninth = 2.0 / (9 * Math.Max(freedom, 1));
-        double limit = Math.Max(freedom, 1) * Math.Pow(1 - ninth + (NormalQuantile * Math.Sqrt(ninth)), 3);
-        Assert.True(statistic < limit, $"chi-square {statistic:0.0} with {freedom} degrees of freedom, limit {limit:0.0}");
+    [Theory]
+    [MemberData(nameof(SamplingDevice.FormData), MemberType = typeof(SamplingDevice))]
+    public void Rows_OfManyEquals_KeepLowestIds(Form form)
+    {
+        // More equals than the GPU sorts at once: which is the last that is kept follows from counting.
+        using SamplingDevice device = new(form);
+        float[] logits = [.. Enumerable.Repeat(1.5f, 7001)];
+        Assert.InRange(Draw(device, logits, Plain with { TopK = 6000 }, 300).Keys.Max(), 5800, 5999);
+        Assert.InRange(Draw(device, logits, Plain with { TopP = 0.5f }, 300).Keys.Max(), 3300, 3500);
+    }
+
+    [Theory]
+    [MemberData(nameof(SamplingDevice.FormData), MemberType = typeof(SamplingDevice))]
+    public void Rows_TopPOnExactMass_KeepSmallestSet(Form form)
+    {
+        // Eight equal tokens of mass 1/8: half the mass is four of them, a little more is five.
+        using SamplingDevice device = new(form);
+        float[] logits = [.. Enumerable.Repeat(float.NegativeInfinity, 100)];
+        logits.AsSpan(50, 8).Fill(1);
+        Assert.Equal([50, 51, 52, 53], Draw(device, logits, Plain with { TopP = 0.5f }, 400).Keys.Order());
+        Assert.Equal([50, 51, 52, 53, 54], Draw(device, logits, Plain with { TopP = 0.501f }, 400).Keys.Order());
+    }
+
+    [Theory]
+    [MemberData(nameof(SamplingDevice.FormData), MemberType = typeof(SamplingDevice))]
+    public void Rows_TopKThenTopP_MassIsRelativeToTheKept(Form form)
+    {
+        // Ten equal tokens; of the four that top-k keeps, half the mass is two.
+        using SamplingDevice device = new(form);
+        Assert.Equal([0, 1], Draw(device, new float[10], Plain with { TopK = 4, TopP = 0.5f }, 200).Keys.Order());
     }
 
     [Fact]
@@ -174,29 +195,10 @@ public sealed class SampleTokensTests
             Philox.Block(0xa4093822, 0x299f31d0, 0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344));
     }
 
-    private static Dictionary<int, int> Draw(float[] logits, SamplingRow row, int draws)
+    /// <summary>How often each token is drawn.</summary>
+    internal static Dictionary<int, int> Draw(SamplingDevice device, float[] logits, SamplingRow row, int draws)
     {
-        Dictionary<int, int> drawn = [];
-        for (uint counter = 0; counter < draws; counter++)
-        {
-            int token = SamplingRows.Sample(true, logits, row with { Counter = counter });
-            drawn[token] = drawn.GetValueOrDefault(token) + 1;
-        }
-
-        return drawn;
-    }
-
-    /// <summary>The probabilities by the textbook, with no code of the product.</summary>
-    private static Dictionary<int, double> Distribution(float[] logits, SamplingRow row)
-    {
-        var tokens = logits.Select((logit, token) => (Token: token, Weight: Math.Exp(logit / row.Temperature)))
-            .OrderByDescending(pair => pair.Weight).ThenBy(pair => pair.Token).ToList();
-        tokens = tokens.Where(pair => pair.Weight >= row.MinP * tokens[0].Weight).ToList();
-        tokens = row.TopK > 0 ? tokens.Take(row.TopK).ToList() : tokens;
-        double total = tokens.Sum(pair => pair.Weight);
-        double above = 0;
-        tokens = tokens.TakeWhile(pair => (above += pair.Weight) - pair.Weight < row.TopP * total).ToList();
-        total = tokens.Sum(pair => pair.Weight);
-        return tokens.ToDictionary(pair => pair.Token, pair => pair.Weight / total);
+        SamplingRow[] rows = [.. Enumerable.Range(0, draws).Select(counter => row with { Counter = (uint)counter })];
+        return device.Sample(logits, rows).CountBy(token => token).ToDictionary();
     }
 }
