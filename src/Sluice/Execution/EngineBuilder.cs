@@ -73,12 +73,17 @@ internal static class EngineBuilder
             MemoryPlan memory = Plan(options, config, backend, limits, kvType);
             options = Resolved(options, limits, memory);
             report.Add("device", memory.FixedBytes);
-            LoadedModel loaded = ModelLoader.Load(options, backend, limits.MaxBatchedTokens, progress, cancellation);
-            config = loaded.Config;
-            report.Add(StartupReport.Weights, memory.WeightBytes + memory.ActivationBytes);
-            var runner = new ModelRunner(backend, loaded.Model, memory, limits, kvType);
+            using PendingModel pending = ModelLoader.Begin(options, backend, limits.MaxBatchedTokens);
+            report.Add("weights and activations", memory.WeightBytes + memory.ActivationBytes);
+            var runner = new ModelRunner(backend, pending.Model, memory, limits, kvType);
             owner = runner;
             report.Add("KV cache, logits and sampler", memory.KvBytes + memory.LogitsBytes + memory.SamplerBytes + memory.StepBytes);
+
+            // Kernels are compiled, or read from the cache, while the weights are read.
+            runner.Prepare(limits.MaxBatchedTokens);
+            LoadedModel loaded = pending.Load(progress, cancellation);
+            config = loaded.Config;
+            report.Add(StartupReport.Weights);
             double secondsPerToken = runner.WarmUp(limits.MaxBatchedTokens).TotalSeconds;
             report.Add("kernels and workspace", memory.WorkspaceBytes);
             long captureStart = Stopwatch.GetTimestamp();

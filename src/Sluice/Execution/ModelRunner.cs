@@ -141,6 +141,15 @@ internal sealed class ModelRunner : IStepRunner
         _backend.Synchronize();
     }
 
+    /// <summary>Starts compiling what the device needs, in the background; the weights need not be there yet.</summary>
+    /// <param name="maxTokens">Token budget of a step.</param>
+    public void Prepare(int maxTokens) => _backend.Prepare(() =>
+    {
+        RunScratch(1, Math.Min(maxTokens, _maxModelLen));
+        RunScratch(Math.Min(maxTokens, _maxSequences), 1);
+        SampleScratch();
+    });
+
     /// <summary>
     /// Runs everything once on memory that nobody reads, so that the first request finds code compiled and pages present.
     /// </summary>
@@ -148,12 +157,6 @@ internal sealed class ModelRunner : IStepRunner
     /// <returns>Time of one token, as a first guess of how fast the device is.</returns>
     public TimeSpan WarmUp(int maxTokens)
     {
-        _backend.Prepare(() =>
-        {
-            RunScratch(1, Math.Min(maxTokens, _maxModelLen));
-            RunScratch(Math.Min(maxTokens, _maxSequences), 1);
-            SampleScratch();
-        });
         RunScratch(1, Math.Min(_blockSize, maxTokens));
         SampleScratch();
         if (_backend.SupportsGraphs)

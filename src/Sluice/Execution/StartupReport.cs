@@ -21,7 +21,7 @@ internal readonly record struct StartupStage(string Name, TimeSpan Elapsed, long
 internal sealed class StartupReport(IBackend backend, bool isGpu)
 {
     /// <summary>Name of the part that loads the weights.</summary>
-    public const string Weights = "weights and activations";
+    public const string Weights = "reading weights";
 
     private readonly List<StartupStage> _stages = [];
     private long _stageStart = Stopwatch.GetTimestamp();

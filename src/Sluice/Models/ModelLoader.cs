@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using Sluice.Compute;
 using Sluice.Weights;
@@ -21,28 +20,36 @@ internal static class ModelLoader
         IProgress<LoadProgress>? progress,
         CancellationToken cancellation = default)
     {
-        var clock = Stopwatch.StartNew();
+        using PendingModel pending = Begin(options, backend, maxBatchedTokens);
+        return pending.Load(progress, cancellation);
+    }
+
+    /// <summary>Takes the memory of a model and finds its tensors, without reading them.</summary>
+    /// <inheritdoc cref="Load"/>
+    public static PendingModel Begin(EngineOptions options, IBackend backend, int maxBatchedTokens)
+    {
         ModelConfig config = ModelConfigReader.Read(options.Model, options.HfOverrides);
         GenerationDefaults defaults = GenerationDefaults.Read(options.Model, options.GenerationConfig, options.OverrideGenerationConfig);
         ModelFamily family = ModelRegistry.Find(config.Architecture, options.Model);
-        using ICheckpoint checkpoint = OpenCheckpoint(options);
         var limits = new BuildLimits(maxBatchedTokens, options.MaxModelLen ?? config.MaxPositions);
 
         // Dummy values are made in bfloat16 whatever the model has.
         DType? weightType = options.DType ?? (options.LoadFormat == LoadFormat.Dummy ? config.StoredType : null);
-
-        // Once without a device: a missing tensor, a wrong shape or too little memory is found before any memory is taken.
-        var plan = ModelBuilder.ForPlanning(config, limits, weightType, backend.ActivationType, checkpoint);
-        family.Create(plan);
-        CheckFits(options, plan, backend.Memory.AvailableBytes);
-        var builder = ModelBuilder.ForLoading(config, limits, weightType, backend, checkpoint);
-        ICausalLm model = family.Create(builder);
-        if (options.LoadsWeights)
+        ICheckpoint checkpoint = OpenCheckpoint(options);
+        try
         {
-            builder.LoadWeights(progress, cancellation);
+            // Once without a device: a missing tensor, a wrong shape or too little memory is found before any memory is taken.
+            var plan = ModelBuilder.ForPlanning(config, limits, weightType, backend.ActivationType, checkpoint);
+            family.Create(plan);
+            CheckFits(options, plan, backend.Memory.AvailableBytes);
+            var builder = ModelBuilder.ForLoading(config, limits, weightType, backend, checkpoint);
+            return new PendingModel(family.Create(builder), builder, defaults, checkpoint, options.LoadsWeights);
         }
-
-        return new LoadedModel(model, config, defaults, builder.WeightBytes, clock.Elapsed, checkpoint.UnusedTensors);
+        catch
+        {
+            checkpoint.Dispose();
+            throw;
+        }
     }
 
     private static void CheckFits(EngineOptions options, ModelBuilder plan, long availableBytes)
