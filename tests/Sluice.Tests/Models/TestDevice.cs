@@ -7,12 +7,9 @@ namespace Sluice.Tests.Models;
 /// <summary>A device that models are tested on, and how exact it is.</summary>
 internal sealed class TestDevice : IDisposable
 {
-    private TestDevice(IBackend backend, double tolerance, double meanTolerance, double firmMargin)
+    private TestDevice(IBackend backend)
     {
         Backend = backend;
-        Tolerance = tolerance;
-        MeanTolerance = meanTolerance;
-        FirmMargin = firmMargin;
     }
 
     /// <summary>All of them, as rows of a theory.</summary>
@@ -21,13 +18,16 @@ internal sealed class TestDevice : IDisposable
     public IBackend Backend { get; }
 
     /// <summary>Largest difference of a logprob to one that was computed in float32.</summary>
-    public double Tolerance { get; }
+    public required double Tolerance { get; init; }
+
+    /// <summary>Largest mean of the absolute differences of a model's logprobs.</summary>
+    public required double TypicalTolerance { get; init; }
 
     /// <summary>Largest difference of the mean logprob of a text.</summary>
-    public double MeanTolerance { get; }
+    public required double MeanTolerance { get; init; }
 
     /// <summary>Where the two best logprobs of the reference are closer than this, the device may choose the other.</summary>
-    public double FirmMargin { get; }
+    public required double FirmMargin { get; init; }
 
     /// <summary>How much less likely than the device's own choice the reference's may be where no margin is known.</summary>
     public double GreedyMargin => Backend is CpuBackend ? 0 : FirmMargin;
@@ -38,17 +38,23 @@ internal sealed class TestDevice : IDisposable
         if (name == "cpu")
         {
             // Sums of a few hundred float32 products in another order differ by 1e-5 or so; a wrong scale, window or angle by far more.
-            return new TestDevice(new CpuBackend(), tolerance: 2e-3, meanTolerance: 1e-3, firmMargin: 0.01);
+            return new TestDevice(new CpuBackend()) { Tolerance = 2e-3, TypicalTolerance = 2e-4, MeanTolerance = 1e-3, FirmMargin = 0.01 };
         }
 
         string? missing = WhyMissing();
         Assert.SkipWhen(missing is not null, missing ?? "");
 
-        // Activations are rounded to 8 bits (bfloat16) after each operation; the errors of some dozen roundings add up.
+        // What the tensor cores multiply has 8 bits in bfloat16. Rounding only that (norms, attention's queries, keys, probabilities
+        // and results, gated activations) in the float32 arithmetic of the processor moves the logprobs of these small models, whose
+        // logits are large, by up to 0.09; rounding every operation's result by 0.12. float16 has 11 bits: an eighth of it.
         DType type = name == "cuda float16" ? DType.Float16 : DType.BFloat16;
-        return new TestDevice(
-            new CudaBackend(activationType: type, batchInvariant: batchInvariant),
-            tolerance: 3e-2, meanTolerance: 1e-2, firmMargin: 0.1);
+        return new TestDevice(new CudaBackend(activationType: type, batchInvariant: batchInvariant))
+        {
+            Tolerance = type == DType.Float16 ? 3e-2 : 0.2,
+            TypicalTolerance = type == DType.Float16 ? 4e-3 : 3e-2,
+            MeanTolerance = 1e-2,
+            FirmMargin = 0.1,
+        };
     }
 
     public void Dispose() => Backend.Dispose();
