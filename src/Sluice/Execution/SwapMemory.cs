@@ -12,7 +12,8 @@ namespace Sluice.Execution;
 /// </summary>
 internal sealed class SwapMemory : IDisposable
 {
-    private const long PieceBytes = 64L << 20;
+    // Pinning holds the driver's lock, 8 ms for so much: launches of running steps come in between.
+    private const long PieceBytes = 16L << 20;
 
     // Copies handed to the device at a time: 32 KiB of staging.
     private const int MaxCopies = 2048;
