@@ -316,8 +316,6 @@ public sealed unsafe class CudaBackend : IBackend
         }
     }
 
-    private static NotSupportedException Missing() => new("This operation has no kernel yet.");
-
     private nint AllocateZeroed(long sizeBytes, MemoryKind kind, string purpose)
     {
         _context.RequireNoCapture("Allocating");
