@@ -5,11 +5,14 @@ namespace Sluice.Compute.Cuda.Interop;
 /// <param name="Stem">Linux file name up to <c>.so</c>.</param>
 /// <param name="WindowsPatterns">Windows file names by major version, newest first.</param>
 /// <param name="Majors">Accepted major versions in the file name, newest first.</param>
-/// <param name="WheelFolder">Folder of the CUDA 12 wheel under <c>site-packages/nvidia</c>; null when no wheel has it.</param>
+/// <param name="WheelFolder">Folder of the CUDA 12 wheel under <c>site-packages/nvidia</c>; null for the driver, which comes by itself.</param>
 /// <param name="Fix">What to do when it is missing or too old; no full stop.</param>
 internal sealed record NativeLibraryName(
     string Title, string Stem, IReadOnlyList<string> WindowsPatterns, IReadOnlyList<int> Majors, string? WheelFolder, string Fix)
 {
+    /// <summary>It comes with CUDA toolkits and wheels; the driver's does not.</summary>
+    public bool IsOfToolkit => WheelFolder is not null;
+
     /// <summary>Names for the loader, newest first.</summary>
     public IEnumerable<string> LoaderNames(IEnumerable<int> majors) =>
         OperatingSystem.IsWindows() ? WindowsPatterns.Where(name => !name.Contains('*')) : majors.Select(FileName);

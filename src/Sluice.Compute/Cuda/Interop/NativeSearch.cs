@@ -59,6 +59,11 @@ internal sealed partial record NativeSearch
     /// <summary>Folders that the user named, by variable, with what the message calls them.</summary>
     public IEnumerable<(string Folder, string Title)> NamedFolders(NativeLibraryName library)
     {
+        if (!library.IsOfToolkit)
+        {
+            yield break;
+        }
+
         foreach (string variable in ToolkitVariables)
         {
             if (Variable(variable) is { Length: > 0 } root)
@@ -87,7 +92,7 @@ internal sealed partial record NativeSearch
     /// <summary>Folders that are looked at when the loader knows nothing; of the many possible ones, those that are there.</summary>
     public IEnumerable<(string Folder, string Title)> UsualFolders(NativeLibraryName library)
     {
-        foreach (string pattern in Toolkits)
+        foreach (string pattern in library.IsOfToolkit ? Toolkits : [])
         {
             foreach (string root in Expand(pattern))
             {
