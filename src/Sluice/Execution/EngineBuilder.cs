@@ -75,7 +75,7 @@ internal static class EngineBuilder
             report.Add("device", memory.FixedBytes);
             using PendingModel pending = ModelLoader.Begin(options, backend, limits.MaxBatchedTokens);
             report.Add("weights and activations", memory.WeightBytes + memory.ActivationBytes);
-            var runner = new ModelRunner(backend, pending.Model, memory, limits, kvType);
+            var runner = new ModelRunner(backend, pending.Model, memory, limits, kvType, options.MaxLogprobs);
             owner = runner;
             report.Add("KV cache, logits and sampler", memory.KvBytes + memory.LogitsBytes + memory.SamplerBytes + memory.StepBytes);
 

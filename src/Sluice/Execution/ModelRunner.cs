@@ -41,7 +41,8 @@ internal sealed class ModelRunner : IStepRunner
     /// <param name="memory">Blocks and context length.</param>
     /// <param name="limits">Largest step.</param>
     /// <param name="kvType">Element type of the cache.</param>
-    public ModelRunner(IBackend backend, ICausalLm model, MemoryPlan memory, SchedulerOptions limits, DType kvType)
+    /// <param name="maxLogprobs">Most logprobs a token that a request may ask for; -1 for the whole vocabulary.</param>
+    public ModelRunner(IBackend backend, ICausalLm model, MemoryPlan memory, SchedulerOptions limits, DType kvType, int maxLogprobs)
     {
         _backend = backend;
         _model = model;
@@ -50,7 +51,9 @@ internal sealed class ModelRunner : IStepRunner
         _maxSequences = limits.MaxSequences;
         _maxModelLen = memory.MaxModelLen;
         ModelConfig config = model.Config;
-        _sampler = new Sampler(backend, config.VocabularySize, limits.MaxSequences, config.EosTokenIds);
+        int logitRows = memory.LogitRows;
+        _sampler = new Sampler(
+            backend, new SamplerLimits(config.VocabularySize, limits.MaxSequences, logitRows, maxLogprobs), config.EosTokenIds);
         int maxBlocks = (memory.MaxModelLen + _blockSize - 1) / _blockSize;
         // One block more than the scheduler knows of, for padding, the warm-up and the probe.
         _tensors = new StepTensors(
@@ -60,16 +63,9 @@ internal sealed class ModelRunner : IStepRunner
             _steps[i] = new LaunchedStep(backend, _tensors.StagingBytes + SamplingStagingBytes, _sampler.CreateResult());
         }
 
-        int logitRows = memory.LogitRows;
         _gathered = backend.Allocate(logitRows, config.HiddenSize, backend.ActivationType);
         _logits = backend.Allocate(logitRows, config.VocabularySize, DType.Float32);
         _slotErrors = new string?[limits.MaxSequences];
-        if (backend.SupportsGraphs)
-        {
-            // A device that works by itself: taking memory later would make it wait, and the cache has taken what is left.
-            _sampler.Reserve(logitRows);
-        }
-
         _kvLayers = new KvLayer[config.LayerCount];
         for (int i = 0; i < _kvLayers.Length; i++)
         {
@@ -347,7 +343,7 @@ internal sealed class ModelRunner : IStepRunner
                 count++;
             }
 
-            count = _sampler.PartOf(plan.SampleSlots.AsSpan(first, count));
+            count = _sampler.PartOf(plan.SampleSlots.AsSpan(first, count), step.Sampled);
             Tensor logits = _logits.SliceRows(hasLogits ? first : 0, count);
             if (!hasLogits)
             {

@@ -129,7 +129,7 @@ internal sealed record MemoryPlan
             ActivationBytes = inputs.Model.WorkspaceBytes,
             LogitRows = logitRows,
             LogitsBytes = (isGpu ? 1L : 2L) * logitRows * inputs.VocabularySize * sizeof(float),
-            SamplerBytes = isGpu ? Sampler.ReservedBytes(inputs.VocabularySize, inputs.MaxSequences, logitRows) : 0,
+            SamplerBytes = isGpu ? new SamplerLimits(inputs.VocabularySize, inputs.MaxSequences, logitRows, MaxLogprobs: -1).SizeBytes : 0,
             FixedBytes = isGpu ? ContextBytes : 0,
             WorkspaceBytes = isGpu ? WorkspaceBytesOfGpu : 0,
             StepBytes = isGpu ? StepBytesOf(inputs) : 0,

@@ -6,61 +6,36 @@ namespace Sluice.Sampling;
 
 /// <summary>
 /// What happens to logits before a token is chosen: allowed ids, bad words, min_tokens, logit_bias, penalties. Keeps the masks and token
-/// counts of the sequences on the device; their memory is taken when the first sequence needs it.
+/// counts of the sequences on the device, in tensors of fixed size.
 /// </summary>
-internal sealed class LogitsPipeline(IBackend backend, int vocabularySize, int maxSlots, IReadOnlyList<int> eosTokenIds)
+/// <param name="backend">The device.</param>
+/// <param name="limits">Most sequences and rows at a time.</param>
+/// <param name="eosTokenIds">End-of-sequence tokens, which min_tokens forbids.</param>
+internal sealed class LogitsPipeline(IBackend backend, SamplerLimits limits, IReadOnlyList<int> eosTokenIds)
 {
-    // Enough for 32 sequences with as many biases as a request may have; more make it grow.
-    private const int ReservedEdits = 1 << 14;
+    private readonly int[] _scratch = new int[limits.VocabularySize];
+    private readonly DeviceRows<LogitRow> _rows = new(backend, LogitRow.Words, limits.MaxRows);
+    private readonly DeviceRows<LogitEdit> _edits = new(backend, LogitEdit.Words, limits.EditCapacity);
+    private readonly Tensor _masks = backend.Allocate(limits.MaxSlots, limits.MaskWords, DType.Int32);
 
-    private readonly int[] _scratch = new int[vocabularySize];
-    private readonly DeviceRows<LogitRow> _rows = new(backend, LogitRow.Words);
-    private readonly DeviceRows<LogitEdit> _edits = new(backend, LogitEdit.Words);
-    private Tensor _masks;
-
-    /// <summary>Token counts by slot; empty until a sequence with penalties comes.</summary>
-    public Tensor Counts { get; private set; }
-
-    /// <summary>Takes all memory now that sequences could need: for a device where none is taken later.</summary>
-    public void Reserve()
-    {
-        _masks = backend.Allocate(maxSlots, MaskWords, DType.Int32);
-        Counts = backend.Allocate(maxSlots, vocabularySize, DType.Int32);
-        _rows.Reserve(maxSlots);
-        _edits.Reserve(ReservedEdits);
-    }
-
-    /// <summary>Bytes that <see cref="Reserve"/> takes, but for a few kilobytes.</summary>
-    public static long ReservedBytes(int vocabularySize, int maxSlots) =>
-        (long)maxSlots * sizeof(int) * (vocabularySize + ((vocabularySize + 31) / 32));
-
-    private int MaskWords => (vocabularySize + 31) / 32;
+    /// <summary>Token counts by slot: int32 [slots, vocabulary].</summary>
+    public Tensor Counts { get; } = backend.Allocate(limits.MaxSlots, limits.VocabularySize, DType.Int32);
 
     /// <summary>Prepares the slot of a sequence.</summary>
     public void Add(int slot, SequenceSampling sequence, ReadOnlySpan<int> promptIds, ReadOnlySpan<int> outputIds)
     {
         if (sequence.HasMask)
         {
-            if (_masks.Rows == 0)
-            {
-                _masks = backend.Allocate(maxSlots, MaskWords, DType.Int32);
-            }
-
             backend.Upload<int>(_masks.SliceRows(slot, 1), BuildMask(sequence.Params!));
         }
 
         if (sequence.HasPenalties)
         {
-            if (Counts.Rows == 0)
-            {
-                Counts = backend.Allocate(maxSlots, vocabularySize, DType.Int32);
-            }
-
             backend.Upload<int>(Counts.SliceRows(slot, 1), Count(promptIds, outputIds));
         }
     }
 
-    /// <summary>Changes the rows of the sequences that want it; does nothing when none does.</summary>
+    /// <summary>Changes the rows of the sequences that want it: all at once, or part by part when their edits are very many.</summary>
     /// <param name="logits">[rows, vocabulary].</param>
     /// <param name="slots">The slot of each row.</param>
     /// <param name="sequences">The sequences by slot.</param>
@@ -69,15 +44,22 @@ internal sealed class LogitsPipeline(IBackend backend, int vocabularySize, int m
     {
         _rows.Clear();
         _edits.Clear();
-        foreach (int slot in slots)
+        int first = 0;
+        for (int row = 0; row < slots.Length; row++)
         {
-            SequenceSampling sequence = sequences[slot];
+            SequenceSampling sequence = sequences[slots[row]];
             SamplingParams sampling = sequence.Params!;
+            if (MostEdits(sequence) > _edits.Room)
+            {
+                Adjust(logits.SliceRows(first, row - first), staging);
+                first = row;
+            }
+
             int start = _edits.Count;
             AddEdits(sequence);
             _rows.Add(new LogitRow(
-                sequence.HasMask ? slot : -1,
-                sequence.HasPenalties ? slot : -1,
+                sequence.HasMask ? slots[row] : -1,
+                sequence.HasPenalties ? slots[row] : -1,
                 start,
                 _edits.Count - start,
                 sampling.RepetitionPenalty,
@@ -85,8 +67,18 @@ internal sealed class LogitsPipeline(IBackend backend, int vocabularySize, int m
                 sampling.PresencePenalty));
         }
 
-        backend.AdjustLogits(logits, _rows.Upload(staging), _masks, _edits.Upload(staging), Counts);
+        Adjust(logits.SliceRows(first, slots.Length - first), staging);
     }
+
+    private void Adjust(Tensor logits, UploadStaging staging)
+    {
+        backend.AdjustLogits(logits, _rows.Upload(staging), _masks, _edits.Upload(staging), Counts);
+        _rows.Clear();
+        _edits.Clear();
+    }
+
+    private int MostEdits(SequenceSampling sequence) =>
+        sequence.Params!.BadWords.Count + eosTokenIds.Count + sequence.Params.StopTokenIds.Count + sequence.Biases.Count;
 
     private void AddEdits(SequenceSampling sequence)
     {
@@ -130,7 +122,7 @@ internal sealed class LogitsPipeline(IBackend backend, int vocabularySize, int m
 
     private ReadOnlySpan<int> BuildMask(SamplingParams sampling)
     {
-        Span<int> mask = _scratch.AsSpan(0, MaskWords);
+        Span<int> mask = _scratch.AsSpan(0, limits.MaskWords);
         mask.Fill(sampling.AllowedTokenIds is null ? -1 : 0);
         foreach (int token in sampling.AllowedTokenIds ?? [])
         {

@@ -3,16 +3,39 @@ using Sluice.Requests;
 
 namespace Sluice.Sampling;
 
-/// <summary>Computes logprobs of prompt tokens on the device, waits for them, and makes the records that a reader gets.</summary>
-internal sealed class LogprobsReader(IBackend backend)
+/// <summary>
+/// Logprobs on the device, in tensors of fixed size, and the records that a reader gets. Those of sampled tokens are copied to the host
+/// behind the step, those of prompt tokens are waited for.
+/// </summary>
+/// <param name="backend">The device.</param>
+/// <param name="limits">Most rows and logprobs at a time.</param>
+internal sealed class LogprobsReader(IBackend backend, SamplerLimits limits)
 {
-    private Tensor _ids;
-    private Tensor _logprobs;
-    private Tensor _ranks;
-    private int[] _hostIds = [];
-    private float[] _hostLogprobs = [];
-    private int[] _hostRanks = [];
+    private readonly Tensor _ids = backend.Allocate(1, limits.LogprobElements, DType.Int32); // room for [rows, columns]
+    private readonly Tensor _logprobs = backend.Allocate(1, limits.LogprobElements, DType.Float32); // room for [rows, columns]
+    private readonly Tensor _ranks = backend.Allocate(1, limits.MaxRows, DType.Int32);
+
+    // Requests with logprobs of a prompt are rare, so that their first one makes these.
+    private readonly Lazy<(int[] Ids, float[] Logprobs, int[] Ranks)> _host =
+        new(() => (new int[limits.LogprobElements], new float[limits.LogprobElements], new int[limits.MaxRows]));
+
     private int _columns;
+
+    /// <summary>Rows of so many logprobs that can be computed at once.</summary>
+    public int RowsOf(int columns) => Math.Min(limits.LogprobElements / columns, limits.MaxRows);
+
+    /// <summary>Enqueues rows of logprobs. The tensors are used again by the next call.</summary>
+    /// <param name="logits">[rows, vocabulary], as the model gave them.</param>
+    /// <param name="tokenIds">int32 [1, rows]: the token of each row.</param>
+    /// <param name="columns">Logprobs a row: the token's, and those of the most likely ones.</param>
+    public (Tensor Ids, Tensor Logprobs, Tensor Ranks) Compute(Tensor logits, Tensor tokenIds, int columns)
+    {
+        Tensor ids = new(_ids.Address, DType.Int32, logits.Rows, columns);
+        Tensor logprobs = new(_logprobs.Address, DType.Float32, logits.Rows, columns);
+        Tensor ranks = _ranks.SliceColumns(0, logits.Rows);
+        backend.TopLogprobs(ids, logprobs, ranks, logits, tokenIds);
+        return (ids, logprobs, ranks);
+    }
 
     /// <summary>Computes rows of logprobs and copies them to the host.</summary>
     /// <param name="logits">[rows, vocabulary], as the model gave them.</param>
@@ -22,19 +45,18 @@ internal sealed class LogprobsReader(IBackend backend)
     {
         int rows = logits.Rows;
         _columns = 1 + topCount;
-        Ensure(rows, rows * _columns);
-        Tensor ids = new(_ids.Address, DType.Int32, rows, _columns);
-        Tensor logprobs = new(_logprobs.Address, DType.Float32, rows, _columns);
-        Tensor ranks = _ranks.SliceColumns(0, rows);
-        backend.TopLogprobs(ids, logprobs, ranks, logits, tokenIds);
-        backend.Download(ids, _hostIds.AsSpan(0, rows * _columns));
-        backend.Download(logprobs, _hostLogprobs.AsSpan(0, rows * _columns));
-        backend.Download(ranks, _hostRanks.AsSpan(0, rows));
+        (Tensor ids, Tensor logprobs, Tensor ranks) = Compute(logits, tokenIds, _columns);
+        backend.Download(ids, _host.Value.Ids.AsSpan(0, rows * _columns));
+        backend.Download(logprobs, _host.Value.Logprobs.AsSpan(0, rows * _columns));
+        backend.Download(ranks, _host.Value.Ranks.AsSpan(0, rows));
     }
 
-    /// <summary>The record of one row; none when its logits were not finite.</summary>
+    /// <summary>The record of one row that was read; none when its logits were not finite.</summary>
     public PositionLogprobs? Position(int row, int topCount) => Record(
-        _hostIds.AsSpan(row * _columns, _columns), _hostLogprobs.AsSpan(row * _columns, _columns), _hostRanks[row], topCount);
+        _host.Value.Ids.AsSpan(row * _columns, _columns),
+        _host.Value.Logprobs.AsSpan(row * _columns, _columns),
+        _host.Value.Ranks[row],
+        topCount);
 
     /// <summary>The record of a row of <see cref="IBackend.TopLogprobs"/>; none when its logits were not finite.</summary>
     /// <param name="ids">The token of the row, then the most likely ones.</param>
@@ -55,33 +77,5 @@ internal sealed class LogprobsReader(IBackend backend)
         }
 
         return new PositionLogprobs(new TokenLogprob(ids[0], logprobs[0], rank), top);
-    }
-
-    private void Ensure(int rows, int elements)
-    {
-        if (elements > _ids.Columns)
-        {
-            Free(_ids);
-            Free(_logprobs);
-            _ids = backend.Allocate(1, elements, DType.Int32);
-            _logprobs = backend.Allocate(1, elements, DType.Float32);
-            _hostIds = new int[elements];
-            _hostLogprobs = new float[elements];
-        }
-
-        if (rows > _ranks.Columns)
-        {
-            Free(_ranks);
-            _ranks = backend.Allocate(1, rows, DType.Int32);
-            _hostRanks = new int[rows];
-        }
-    }
-
-    private void Free(Tensor tensor)
-    {
-        if (tensor.Columns > 0)
-        {
-            backend.Free(tensor);
-        }
     }
 }

@@ -24,7 +24,7 @@ internal sealed class SampledTokens : IDisposable
     /// <param name="backend">Where sampling runs.</param>
     /// <param name="maxRows">Most rows of a step.</param>
     /// <param name="reservedLogprobs">Logprobs a row for which memory is taken at once; more make it grow.</param>
-    public SampledTokens(IBackend backend, int maxRows, int reservedLogprobs = 0)
+    public SampledTokens(IBackend backend, int maxRows, int reservedLogprobs)
     {
         _backend = backend;
         _tokenIds = backend.AllocateHost((long)maxRows * sizeof(int));

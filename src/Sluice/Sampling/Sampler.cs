@@ -12,76 +12,46 @@ namespace Sluice.Sampling;
 /// </summary>
 internal sealed class Sampler
 {
-    // What vLLM allows a request by default; more make the memory grow.
-    private const int ReservedTopLogprobs = 20;
-
-    // Room for logits that are kept while others are changed: more rows with logprobs are sampled part by part.
-    private const long RawLogitsBytes = 64L << 20;
-
-    // Prompt positions whose logprobs are computed at once, so that asking for the whole vocabulary needs little memory.
-    private const int MaxScoredElements = 1 << 22;
-
     private readonly IBackend _backend;
-    private readonly int _vocabularySize;
+    private readonly SamplerLimits _limits;
     private readonly SequenceSampling[] _sequences;
     private readonly LogitsPipeline _pipeline;
     private readonly LogprobsReader _logprobs;
     private readonly DeviceRows<SamplingRow> _rows;
     private readonly DeviceRows<int> _rawIndexes;
-    private Tensor _tokenIds; // int32 [1, rows]
-    private Tensor _rawTokenIds; // int32 [1, raw rows]
-    private Tensor _rawLogits; // float32 [raw rows, vocabulary]
-    private Tensor _topIds; // int32, room for [raw rows, columns]
-    private Tensor _topLogprobs; // float32, room for [raw rows, columns]
-    private Tensor _ranks; // int32 [1, raw rows]
+    private readonly Tensor _tokenIds; // int32 [1, rows]
+    private readonly Tensor _rawTokenIds; // int32 [1, raw rows]
+    private readonly Tensor _rawLogits; // float32 [raw rows, vocabulary]
 
+    /// <summary>Takes all memory of the device that sampling needs.</summary>
     /// <param name="backend">Where logits are.</param>
-    /// <param name="vocabularySize">Columns of the logits.</param>
-    /// <param name="maxSlots">Sequences at a time.</param>
+    /// <param name="limits">The most that is asked for at a time.</param>
     /// <param name="eosTokenIds">End-of-sequence tokens, which min_tokens forbids.</param>
-    public Sampler(IBackend backend, int vocabularySize, int maxSlots, IReadOnlyList<int> eosTokenIds)
+    public Sampler(IBackend backend, SamplerLimits limits, IReadOnlyList<int> eosTokenIds)
     {
         _backend = backend;
-        _vocabularySize = vocabularySize;
-        _sequences = new SequenceSampling[maxSlots];
-        for (int slot = 0; slot < maxSlots; slot++)
+        _limits = limits;
+        _sequences = new SequenceSampling[limits.MaxSlots];
+        for (int slot = 0; slot < _sequences.Length; slot++)
         {
             _sequences[slot] = new SequenceSampling();
         }
 
-        _pipeline = new LogitsPipeline(backend, vocabularySize, maxSlots, eosTokenIds);
-        _logprobs = new LogprobsReader(backend);
-        _rows = new DeviceRows<SamplingRow>(backend, SamplingRow.Words);
-        _rawIndexes = new DeviceRows<int>(backend, 1);
+        _pipeline = new LogitsPipeline(backend, limits, eosTokenIds);
+        _logprobs = new LogprobsReader(backend, limits);
+        _rows = new DeviceRows<SamplingRow>(backend, SamplingRow.Words, limits.MaxRows);
+        _rawIndexes = new DeviceRows<int>(backend, 1, limits.MaxRows);
+        _tokenIds = backend.Allocate(1, limits.MaxRows, DType.Int32);
+        _rawTokenIds = backend.Allocate(1, limits.RawRows, DType.Int32);
+        _rawLogits = backend.Allocate(limits.RawRows, limits.VocabularySize, DType.Float32);
     }
 
-    /// <summary>Bytes that <see cref="Reserve"/> takes, but for less than a megabyte.</summary>
-    /// <param name="vocabularySize">Columns of the logits.</param>
-    /// <param name="maxSlots">Sequences at a time.</param>
-    /// <param name="logitRows">Most rows of logits at a time.</param>
-    public static long ReservedBytes(int vocabularySize, int maxSlots, int logitRows) =>
-        LogitsPipeline.ReservedBytes(vocabularySize, maxSlots) + ((long)RawRows(vocabularySize, logitRows) * vocabularySize * sizeof(float));
-
-    /// <summary>
-    /// Takes all memory now that requests could need, for a device where none is taken later. Only more than
-    /// <see cref="ReservedTopLogprobs"/> logprobs a token, or very many biases, still make it grow.
-    /// </summary>
-    /// <param name="logitRows">Most rows of logits at a time.</param>
-    public void Reserve(int logitRows)
+    /// <summary>How many of some rows of a step can be sampled in one go.</summary>
+    /// <param name="slots">The slot of each row.</param>
+    /// <param name="result">Of <see cref="Begin"/>.</param>
+    public int PartOf(ReadOnlySpan<int> slots, SampledTokens result)
     {
-        _pipeline.Reserve();
-        _rows.Reserve(logitRows);
-        _rawIndexes.Reserve(logitRows);
-        Ensure(ref _tokenIds, 1, logitRows, DType.Int32);
-        int rawRows = RawRows(_vocabularySize, logitRows);
-        EnsureRaw(rawRows, 1 + ReservedTopLogprobs);
-        Ensure(ref _rawLogits, rawRows, _vocabularySize, DType.Float32);
-    }
-
-    /// <summary>How many of some rows can be sampled in one go.</summary>
-    public int PartOf(ReadOnlySpan<int> slots)
-    {
-        int left = RawRows(_vocabularySize, int.MaxValue);
+        int left = Math.Min(_limits.RawRows, _logprobs.RowsOf(result.Columns));
         for (int row = 0; row < slots.Length; row++)
         {
             if (_sequences[slots[row]].Params!.Logprobs is not null && left-- == 0)
@@ -94,7 +64,8 @@ internal sealed class Sampler
     }
 
     /// <summary>Host memory for what steps sample; each step in flight needs its own.</summary>
-    public SampledTokens CreateResult() => new(_backend, _sequences.Length, 1 + ReservedTopLogprobs);
+    public SampledTokens CreateResult() =>
+        new(_backend, _limits.MaxSlots, Math.Min(_limits.MaxColumns, _limits.LogprobElements / _limits.MaxRows));
 
     /// <summary>A sequence takes a free slot.</summary>
     /// <param name="slot">0 to the number of slots - 1.</param>
@@ -162,7 +133,6 @@ internal sealed class Sampler
             _pipeline.Apply(logits, slots, _sequences, staging);
         }
 
-        Ensure(ref _tokenIds, 1, slots.Length, DType.Int32);
         Tensor tokenIds = _tokenIds.SliceColumns(0, slots.Length);
         _backend.SampleTokens(tokenIds, logits, UploadRows(slots, staging), lastSampled, _pipeline.Counts);
         result.DownloadIds(tokenIds, firstRow);
@@ -204,12 +174,11 @@ internal sealed class Sampler
     /// <param name="result">One for each row; none where the logits were not finite.</param>
     public void ScorePrompt(Tensor logits, ReadOnlySpan<int> targetIds, int topCount, Span<PositionLogprobs?> result)
     {
-        int top = topCount < 0 ? _vocabularySize : topCount;
-        int chunk = Math.Max(1, MaxScoredElements / (1 + top));
+        int top = TopCount(topCount);
+        int chunk = _logprobs.RowsOf(1 + top);
         for (int first = 0; first < targetIds.Length; first += chunk)
         {
             int count = Math.Min(chunk, targetIds.Length - first);
-            Ensure(ref _tokenIds, 1, count, DType.Int32);
             Tensor tokenIds = _tokenIds.SliceColumns(0, count);
             _backend.Upload(tokenIds, targetIds.Slice(first, count));
             _logprobs.Read(logits.SliceRows(first, count), tokenIds, top);
@@ -275,7 +244,6 @@ internal sealed class Sampler
 
         Tensor column = _rawIndexes.Upload(staging);
         indexes = column with { Rows = 1, Columns = count, RowStride = count };
-        Ensure(ref _rawLogits, count, _vocabularySize, DType.Float32);
         Tensor raw = _rawLogits.SliceRows(0, count);
         _backend.GatherRows(raw, logits, indexes);
         return raw;
@@ -283,8 +251,6 @@ internal sealed class Sampler
 
     private void ComputeLogprobs(Tensor raw, Tensor tokenIds, Tensor indexes, int firstRaw, SampledTokens result)
     {
-        int columns = result.Columns;
-        EnsureRaw(raw.Rows, columns);
         if (indexes.Columns > 0)
         {
             Tensor gathered = _rawTokenIds.SliceColumns(0, raw.Rows);
@@ -295,41 +261,9 @@ internal sealed class Sampler
             tokenIds = gathered;
         }
 
-        Tensor ids = new(_topIds.Address, DType.Int32, raw.Rows, columns);
-        Tensor logprobs = new(_topLogprobs.Address, DType.Float32, raw.Rows, columns);
-        Tensor ranks = _ranks.SliceColumns(0, raw.Rows);
-        _backend.TopLogprobs(ids, logprobs, ranks, raw, tokenIds);
+        (Tensor ids, Tensor logprobs, Tensor ranks) = _logprobs.Compute(raw, tokenIds, result.Columns);
         result.DownloadLogprobs(ids, logprobs, ranks, firstRaw);
     }
 
-    private static int RawRows(int vocabularySize, int logitRows) =>
-        (int)Math.Clamp(RawLogitsBytes / (sizeof(float) * (long)vocabularySize), 1, logitRows);
-
-    private int TopCount(int wanted) => wanted < 0 ? _vocabularySize : wanted;
-
-    private void EnsureRaw(int rows, int columns)
-    {
-        Ensure(ref _rawTokenIds, 1, rows, DType.Int32);
-        Ensure(ref _ranks, 1, rows, DType.Int32);
-        Ensure(ref _topIds, 1, rows * columns, DType.Int32);
-        Ensure(ref _topLogprobs, 1, rows * columns, DType.Float32);
-    }
-
-    /// <summary>A tensor with at least so much room; grows by doubling and never shrinks.</summary>
-    private void Ensure(ref Tensor tensor, int rows, int columns, DType type)
-    {
-        if (tensor.Rows >= rows && tensor.Columns >= columns)
-        {
-            return;
-        }
-
-        int newRows = rows == 1 ? 1 : Math.Max(rows, tensor.Rows * 2);
-        int newColumns = rows == 1 ? Math.Max(columns, tensor.Columns * 2) : columns;
-        if (tensor.Rows > 0)
-        {
-            _backend.Free(tensor);
-        }
-
-        tensor = _backend.Allocate(newRows, newColumns, type);
-    }
+    private int TopCount(int wanted) => wanted < 0 ? _limits.VocabularySize : wanted;
 }

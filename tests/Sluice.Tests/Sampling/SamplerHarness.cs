@@ -18,7 +18,7 @@ internal sealed class SamplerHarness : IDisposable
     public SamplerHarness(int vocabulary, int slots = 8)
     {
         _vocabulary = vocabulary;
-        Sampler = new Sampler(_backend, vocabulary, slots, [Eos]);
+        Sampler = new Sampler(_backend, new SamplerLimits(vocabulary, slots, MaxRows: Math.Max(16, slots), MaxLogprobs: -1), [Eos]);
         _lastSampled = _backend.Allocate(1, slots, DType.Int32);
         _staging = new UploadStaging(_backend, 1 << 16);
         Result = Sampler.CreateResult();

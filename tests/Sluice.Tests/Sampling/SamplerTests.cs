@@ -190,6 +190,23 @@ public sealed class SamplerTests
     }
 
     [Fact]
+    public void Sample_MoreBiasesThanFitAtOnce_EachRowGetsItsOwn()
+    {
+        // 40 rows of 300 biases are more edits than are kept at a time: they go to the device in parts.
+        const int Slots = 40;
+        using var harness = new SamplerHarness(Vocabulary, Slots);
+        float[][] rows = new float[Slots][];
+        for (int slot = 0; slot < Slots; slot++)
+        {
+            var biases = Enumerable.Range(0, Vocabulary).ToDictionary(token => token, token => token == slot * 7 ? 50f : -token / 10f);
+            harness.Sampler.AddSequence(slot, new SamplingParams { Temperature = 0, LogitBias = biases }, 0, [1], []);
+            rows[slot] = Random(slot);
+        }
+
+        Assert.Equal(Enumerable.Range(0, Slots).Select(slot => slot * 7), harness.Step([.. Enumerable.Range(0, Slots)], rows));
+    }
+
+    [Fact]
     public void Sample_SteadyState_AllocatesNothing()
     {
         using var harness = new SamplerHarness(Vocabulary);
