@@ -83,9 +83,11 @@ internal sealed class ModelRunner : IStepRunner
         LaunchedStep step = _steps[_launchCount % _steps.Length];
         NoteOutputs();
         step.Staging.Reset();
+
+        // First of all, since a step that is planned already relies on it even if this one fails.
+        ChangeSlots(plan);
         _swapMemory?.Move(plan.MovesOut, toHost: true);
         _swapMemory?.Move(plan.MovesIn, toHost: false);
-        ChangeSlots(plan);
         Tensor sampleRows;
         Tensor hidden;
         int graphSize = GraphSizeFor(plan);
@@ -133,8 +135,9 @@ internal sealed class ModelRunner : IStepRunner
     /// <inheritdoc/>
     public void Probe()
     {
-        RunScratch(1, 1);
+        // What the failed step has enqueued still reads the host memory that the probe writes to.
         _backend.Synchronize();
+        RunScratch(1, 1);
     }
 
     /// <summary>Starts compiling what the device needs, in the background; the weights need not be there yet.</summary>
@@ -153,7 +156,7 @@ internal sealed class ModelRunner : IStepRunner
     /// <returns>Time of one token, as a first guess of how fast the device is.</returns>
     public TimeSpan WarmUp(int maxTokens)
     {
-        RunScratch(1, Math.Min(_blockSize, maxTokens));
+        RunScratch(1, Math.Min(Math.Min(_blockSize, maxTokens), _maxModelLen));
         SampleScratch();
         if (_backend.SupportsGraphs)
         {
@@ -288,10 +291,10 @@ internal sealed class ModelRunner : IStepRunner
     {
         foreach (SlotChange change in plan.SlotChanges)
         {
+            _slotErrors[change.Slot] = null;
             if (change.Sampling is null)
             {
                 _sampler.RemoveSequence(change.Slot);
-                _slotErrors[change.Slot] = null;
                 continue;
             }
 

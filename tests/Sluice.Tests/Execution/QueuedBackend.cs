@@ -27,6 +27,12 @@ internal sealed class QueuedBackend : IBackend
     /// <summary>Run by the device before each fence: may wait or throw.</summary>
     public Action? BeforeFence { get; set; }
 
+    /// <summary>Run by the caller of <see cref="SampleTokens"/>, in the middle of a launch: may throw.</summary>
+    public Action? BeforeSampling { get; set; }
+
+    /// <summary>What the device does before it reads a host buffer.</summary>
+    public Action? BeforeUpload { get; set; }
+
     /// <summary>A fault stays, as on a GPU whose context is lost; otherwise the next wait is told once.</summary>
     public bool FaultsStay { get; set; }
 
@@ -90,7 +96,11 @@ internal sealed class QueuedBackend : IBackend
     public void UploadAsync(Tensor destination, HostBuffer source, long offsetBytes)
     {
         Assert.Null(_captured);
-        Enqueue(() => _processor.UploadAsync(destination, source, offsetBytes));
+        Enqueue(() =>
+        {
+            BeforeUpload?.Invoke();
+            _processor.UploadAsync(destination, source, offsetBytes);
+        });
     }
 
     public void DownloadAsync(Tensor source, HostBuffer destination, long offsetBytes)
@@ -160,8 +170,11 @@ internal sealed class QueuedBackend : IBackend
     public void AdjustLogits(Tensor logits, Tensor rows, Tensor masks, Tensor edits, Tensor counts) =>
         Enqueue(() => _processor.AdjustLogits(logits, rows, masks, edits, counts));
 
-    public void SampleTokens(Tensor tokenIds, Tensor logits, Tensor rows, Tensor lastSampled, Tensor counts) =>
+    public void SampleTokens(Tensor tokenIds, Tensor logits, Tensor rows, Tensor lastSampled, Tensor counts)
+    {
+        BeforeSampling?.Invoke();
         Enqueue(() => _processor.SampleTokens(tokenIds, logits, rows, lastSampled, counts));
+    }
 
     public void TopLogprobs(Tensor ids, Tensor logprobs, Tensor ranks, Tensor logits, Tensor tokenIds) =>
         Enqueue(() => _processor.TopLogprobs(ids, logprobs, ranks, logits, tokenIds));

@@ -101,6 +101,38 @@ public sealed class QueuedEngineTests
         Assert.Equal(0, engine.Stats.KvBlocksUsed);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Submit_LaunchFailsHalfWayBehindARunningStep_NothingElseIsHarmed(bool enforceEager)
+    {
+        int[][] prompts = EngineRun.Prompts(6, 256);
+        string[] expected = await ExpectedAsync(prompts);
+        var device = new QueuedBackend();
+        await using LlmEngine engine = LlmEngine.Load(Options with { EnforceEager = enforceEager }, device);
+
+        // Slow enough for launches to come while a step runs, and for host memory to be used again too early.
+        device.BeforeFence = () => Thread.Sleep(5);
+        device.BeforeUpload = () => Thread.Sleep(1);
+        for (int round = 0; round < 3; round++)
+        {
+            int launches = 0;
+            device.BeforeSampling = () =>
+            {
+                if (++launches == 7)
+                {
+                    throw new InvalidOperationException("out of memory");
+                }
+            };
+            FinishReason?[] ends = await Task.WhenAll(Enumerable.Range(0, 4).Select(i => EndAsync(engine, $"{round} {i}")));
+            Assert.Contains(FinishReason.Error, ends);
+            device.BeforeSampling = null;
+            Assert.Equal(expected, (await EngineRun.AllAsync(engine, prompts, OutputCount)).Answers);
+            Assert.True(engine.IsHealthy);
+            Assert.Equal(0, engine.Stats.KvBlocksUsed);
+        }
+    }
+
     [Fact]
     public async Task Submit_DeviceIsLost_EveryRequestEndsAndTheEngineSaysSo()
     {
