@@ -13,9 +13,6 @@ internal static class SamplingLaunch
     private const int ListLength = 2048;
     private const int MaxCluster = 8;
 
-    // Thread blocks that the chip holds at once, for each multiprocessor: more blocks a row than that would only wait for each other.
-    private const int BlocksPerMultiprocessor = 4;
-
     // A thread block for less than that costs more in exchange than it reads.
     private const int MinBlocks = 8;
 
@@ -37,10 +34,14 @@ internal static class SamplingLaunch
     public static void RequireVocabulary(Tensor logits, string operation) =>
         Guard.RequireShapes(logits.Type == DType.Float32 && logits.Columns is > 0 and <= MaxVocabulary, operation);
 
+    /// <summary>
+    /// Thread blocks a row: as many as the chip has multiprocessors for. More only wait for each other: 64 rows of 128,256 logits on an
+    /// H100 take 17.4, 20.7 and 22.9 us with 2, 4 and 8 (the most likely token), 61, 100 and 129 us (top-k 50 and top-p 0.9).
+    /// </summary>
     internal static int ClusterSize(int rows, int vocabulary, int multiprocessors)
     {
         int size = MaxCluster;
-        while (size > 1 && ((long)rows * size > multiprocessors * BlocksPerMultiprocessor || BlocksOf(vocabulary, size) < MinBlocks))
+        while (size > 1 && ((long)rows * size > multiprocessors || BlocksOf(vocabulary, size) < MinBlocks))
         {
             size /= 2;
         }
