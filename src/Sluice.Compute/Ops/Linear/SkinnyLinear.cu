@@ -2,13 +2,13 @@
 //
 // Shapes: input [rows, inFeatures] with a row stride, weight [outFeatures, inFeatures] contiguous, bias float32 [outFeatures] or null,
 // output [rows, outFeatures] with a row stride, act_t or (OUTPUT_F32) float32. inFeatures and the input's row stride are multiples of
-// 8 and both addresses of 16 bytes. rows <= ROWS, which is 8 or 16. Nothing may alias the output.
+// 8 and both addresses of 16 bytes. rows <= ROWS, a multiple of 8. Nothing may alias the output.
 // Grid: one block of WARPS warps for each TILES * 16 output features; the warps share the k range, 32 at a time in turn, and their
 // sums are added in the order of the warps: a row's bits depend neither on the other rows nor on timing.
 // The tensor cores take weights as rows and inputs as columns. Which k meets which slot of a fragment does not matter as long as both
 // sides agree, so each lane loads 16 bytes of a row at a time and uses them as the slots of two products.
 // Weights do not depend on the kernel before this one: the first of them are on their way before its end is waited for.
-// samples: ROWS=8 TILES=1 WARPS=16 UNROLL=2 OUTPUT_F32=0 | ROWS=16 TILES=2 WARPS=16 UNROLL=1 OUTPUT_F32=1
+// samples: ROWS=8 TILES=1 WARPS=16 UNROLL=2 OUTPUT_F32=0 | ROWS=8 TILES=1 WARPS=16 UNROLL=2 OUTPUT_F32=1
 #include "Mma.cuh"
 
 #define ROW_TILES (ROWS / 8)
