@@ -23,6 +23,7 @@ internal static class DecodeAttentionCuda
             shape.Heads / shape.KvHeads,
             layer.BlockSize,
             layer.Type == DType.Float8E4M3,
+            ((shape.HeadDim | queries.RowStride) % 2) == 0 && queries.Address % 4 == 0,
             context.Device.MultiprocessorCount,
             context.Device.SharedMemoryPerBlockOptIn);
         if (!Variants.TryGetValue(key, out Variant? variant))
@@ -56,7 +57,7 @@ internal static class DecodeAttentionCuda
     }
 
     private readonly record struct VariantKey(
-        int KeyDim, int ValueDim, int Group, int BlockSize, bool IsFloat8, int Multiprocessors, int SharedPerBlock);
+        int KeyDim, int ValueDim, int Group, int BlockSize, bool IsFloat8, bool HasPairedQueries, int Multiprocessors, int SharedPerBlock);
 
     /// <summary>A compilation of the kernel: its pipelines fill the shared memory of the chip.</summary>
     private sealed class Variant
@@ -71,7 +72,7 @@ internal static class DecodeAttentionCuda
 
         // Tiles that a warp has in shared memory fill about so many bytes, where the chip has them.
         private const int PipelineBytes = 20 * 1024;
-        private const int MaxStages = 4;
+        private const int MaxStages = 3;
 
         public Variant(VariantKey key)
         {
@@ -98,6 +99,7 @@ internal static class DecodeAttentionCuda
                         ("GROUP", key.Group),
                         ("BLOCK_SIZE", key.BlockSize),
                         ("CACHE_FP8", key.IsFloat8 ? 1 : 0),
+                        ("PAIRED_QUERIES", key.HasPairedQueries ? 1 : 0),
                         ("WARPS", warps),
                         ("STAGES", stages));
                     return;

@@ -18,7 +18,7 @@
 // of the last are combined. Where a task is split, the CTAs write partial results, and the last of them to arrive merges them in the
 // order of the context.
 // Scores and sums are products of 16 rows (query heads of the group, times query rows) on the tensor cores; float32 accumulation.
-// samples: HEAD_DIM=128 VALUE_DIM=128 GROUP=4 BLOCK_SIZE=16 CACHE_FP8=0 WARPS=8 STAGES=2 | HEAD_DIM=128 VALUE_DIM=128 GROUP=8 BLOCK_SIZE=16 CACHE_FP8=1 WARPS=8 STAGES=2 | HEAD_DIM=80 VALUE_DIM=96 GROUP=1 BLOCK_SIZE=48 CACHE_FP8=0 WARPS=8 STAGES=2 | HEAD_DIM=33 VALUE_DIM=17 GROUP=24 BLOCK_SIZE=32 CACHE_FP8=1 WARPS=2 STAGES=2
+// samples: HEAD_DIM=128 VALUE_DIM=128 GROUP=4 BLOCK_SIZE=16 CACHE_FP8=0 PAIRED_QUERIES=1 WARPS=8 STAGES=2 | HEAD_DIM=128 VALUE_DIM=128 GROUP=8 BLOCK_SIZE=16 CACHE_FP8=1 PAIRED_QUERIES=1 WARPS=8 STAGES=2 | HEAD_DIM=80 VALUE_DIM=96 GROUP=1 BLOCK_SIZE=48 CACHE_FP8=0 PAIRED_QUERIES=1 WARPS=8 STAGES=2 | HEAD_DIM=33 VALUE_DIM=17 GROUP=24 BLOCK_SIZE=32 CACHE_FP8=1 PAIRED_QUERIES=0 WARPS=2 STAGES=2
 #include "Mma.cuh"
 #include "Reduce.cuh"
 
@@ -293,12 +293,12 @@ struct Loader {
     }
 };
 
-// Numbers `column` and the next of a query row, as the products take them.
+// Numbers `column` and the next of a query row, as the products take them. PAIRED_QUERIES: one load of four bytes may take both.
 SLUICE_INLINE u32 query_pair(const act_t* row, int column, bool valid) {
     if (!valid || column >= HEAD_DIM) {
         return 0;
     }
-#if HEAD_DIM % 2 == 0
+#if PAIRED_QUERIES
     u32 pair = *reinterpret_cast<const u32*>(row + column);
 #else
     u32 pair = row[column].bits | (column + 1 < HEAD_DIM ? (u32)row[column + 1].bits << 16 : 0u);
@@ -487,7 +487,7 @@ struct Output {
         act_t* result = values + token * stride + (i64)head(segment, row) * VALUE_DIM + column;
         u32 words[2] = {pack2(sums.x, sums.y, act_t{}), pack2(sums.z, sums.w, act_t{})};
 #if VALUE_DIM % 4 == 0
-        if (stride % 4 == 0) {
+        if (stride % 4 == 0 && (reinterpret_cast<u64>(values) & 7) == 0) {
             *reinterpret_cast<vec8*>(result) = vec8{words[0], words[1]};
             return;
         }

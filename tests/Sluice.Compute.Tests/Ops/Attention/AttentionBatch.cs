@@ -28,12 +28,15 @@ public sealed record AttentionCase
 
     public DType Type { get; init; } = DType.Float32;
 
+    /// <summary>Elements between the rows of queries and outputs, where a test has such.</summary>
+    public int Gap { get; init; } = 8;
+
     /// <summary>The shape without sinks, which live in a batch's memory.</summary>
     public AttentionShape Shape => new(Heads, KvHeads, KeyDim, 1 / MathF.Sqrt(KeyDim), Window, SoftCap);
 
     public override string ToString()
         => $"{Heads}/{KvHeads} heads, {KeyDim}/{ValueDim}, contexts {string.Join('+', Contexts)}, queries {string.Join('+', Queries)}, "
-            + $"window {Window}, cap {SoftCap}, sinks {Sinks}, block {BlockSize}, {Type}";
+            + $"window {Window}, cap {SoftCap}, sinks {Sinks}, block {BlockSize}, gap {Gap}, {Type}";
 }
 
 /// <summary>A cache filled through <see cref="IBackend.RotateAndWriteKv"/>, in blocks of random order, and the plan of a batch over it.</summary>

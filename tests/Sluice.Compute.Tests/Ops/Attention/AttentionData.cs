@@ -8,8 +8,6 @@ namespace Sluice.Compute.Tests.Ops.Attention;
 /// </summary>
 internal sealed class AttentionData
 {
-    private const int Gap = 8;
-
     private readonly OpDevice _device;
     private readonly AttentionCase _case;
     private readonly float[] _queries;
@@ -52,8 +50,8 @@ internal sealed class AttentionData
 
         int rows = attention.Queries.Sum();
         _queries = device.Random(rows * attention.Heads * attention.KeyDim);
-        _queryTensor = device.Activations(_queries, rows, Gap);
-        Output = device.Poisoned(rows, attention.Heads * attention.ValueDim, Gap);
+        _queryTensor = device.Activations(_queries, rows, attention.Gap);
+        Output = device.Poisoned(rows, attention.Heads * attention.ValueDim, attention.Gap);
         _sinks = [.. device.Random(attention.Heads, 4)];
         _shape = attention.Shape with { Sinks = attention.Sinks ? device.Floats(_sinks) : default };
 

@@ -34,6 +34,7 @@ public sealed class PagedAttentionFormTests
             small with { Contexts = [20000, 3, 1, 9000], Queries = [1, 3, 1, 4], Window = 4096 },
             small with { Contexts = [.. Enumerable.Range(1, 70).Select(i => i * 37 % 301 + 1)], Queries = [.. Enumerable.Repeat(1, 70)] },
             small with { Contexts = [900, 40], Queries = [1, 1], Window = 1 },
+            small with { Contexts = [900, 40], Queries = [1, 3], Gap = 7 },
             plain with { Heads = 5, KvHeads = 5, Contexts = mixed, Queries = rows, BlockSize = 32 },
             plain with { Heads = 5, KvHeads = 1, KeyDim = 80, ValueDim = 80, Contexts = mixed, Queries = rows, BlockSize = 64 },
             plain with { Heads = 48, KvHeads = 2, KeyDim = 96, ValueDim = 96, Contexts = [300, 7, 2000], Queries = [1, 2, 1], Sinks = true },
