@@ -18,7 +18,7 @@ internal abstract class KernelDefinition(string source, string function, Type ar
 /// <inheritdoc cref="KernelDefinition"/>
 /// <typeparam name="TArgs">
 /// Sequential struct whose fields are the kernel's parameters in order: <see cref="nint"/> for a pointer, int, uint, long, ulong, float,
-/// 128-byte <see cref="Interop.TensorMap"/> first. Its layout in C is the kernel's parameter layout, so it is handed over as it is.
+/// 128-byte <see cref="Interop.TensorMap"/> first. Its layout in C is the kernel's parameter layout, which the driver confirms when the kernel is loaded.
 /// </typeparam>
 internal sealed class KernelDefinition<TArgs>(string source, string function) : KernelDefinition(source, function, typeof(TArgs))
     where TArgs : unmanaged;

@@ -126,15 +126,6 @@ internal sealed unsafe class KernelStore : IDisposable
         return blocks;
     }
 
-    /// <summary>A property of a kernel's machine code, such as its registers. Builds and loads it when it is not there yet.</summary>
-    public int Attribute<TArgs>(KernelDefinition<TArgs> kernel, KernelDefines defines, FunctionAttribute attribute)
-        where TArgs : unmanaged
-    {
-        int value;
-        Driver.Check(_driver.FuncGetAttribute(&value, attribute, Get(kernel, defines, sizeof(TArgs)).Function), "cuFuncGetAttribute");
-        return value;
-    }
-
     /// <summary>Unloads the modules. The context is still there and current.</summary>
     public void Dispose()
     {

@@ -33,14 +33,6 @@ internal sealed unsafe class CublasLt
     /// <summary>Handle, description, layouts of A, B, C, D, preference, results asked for, results, results found.</summary>
     public readonly delegate* unmanaged<nint, nint, nint, nint, nint, nint, nint, int, MatmulHeuristicResult*, int*, int> MatmulAlgoGetHeuristic;
 
-    /// <summary>Handle, compute type, type of alpha, of A, B, C, D, ids asked for, ids, ids found.</summary>
-    public readonly delegate* unmanaged<nint, CublasComputeType, CudaDataType, CudaDataType, CudaDataType, CudaDataType, CudaDataType, int, int*, int*, int> MatmulAlgoGetIds;
-
-    /// <summary>Handle, compute type, type of alpha, of A, B, C, D, id, algorithm.</summary>
-    public readonly delegate* unmanaged<nint, CublasComputeType, CudaDataType, CudaDataType, CudaDataType, CudaDataType, CudaDataType, int, MatmulAlgo*, int> MatmulAlgoInit;
-
-    /// <summary>Handle, description, layouts of A, B, C, D, algorithm, result.</summary>
-    public readonly delegate* unmanaged<nint, nint, nint, nint, nint, nint, MatmulAlgo*, MatmulHeuristicResult*, int> MatmulAlgoCheck;
     public readonly delegate* unmanaged<MatmulAlgo*, MatmulAlgoAttribute, void*, nuint, nuint*, int> MatmulAlgoConfigGetAttribute;
     public readonly delegate* unmanaged<MatmulAlgo*, MatmulAlgoAttribute, void*, nuint, int> MatmulAlgoConfigSetAttribute;
 
@@ -72,9 +64,6 @@ internal sealed unsafe class CublasLt
         MatmulPreferenceDestroy = (delegate* unmanaged<nint, int>)exports["cublasLtMatmulPreferenceDestroy"];
         MatmulPreferenceSetAttribute = (delegate* unmanaged<nint, MatmulPreferenceAttribute, void*, nuint, int>)exports["cublasLtMatmulPreferenceSetAttribute"];
         MatmulAlgoGetHeuristic = (delegate* unmanaged<nint, nint, nint, nint, nint, nint, nint, int, MatmulHeuristicResult*, int*, int>)exports["cublasLtMatmulAlgoGetHeuristic"];
-        MatmulAlgoGetIds = (delegate* unmanaged<nint, CublasComputeType, CudaDataType, CudaDataType, CudaDataType, CudaDataType, CudaDataType, int, int*, int*, int>)exports["cublasLtMatmulAlgoGetIds"];
-        MatmulAlgoInit = (delegate* unmanaged<nint, CublasComputeType, CudaDataType, CudaDataType, CudaDataType, CudaDataType, CudaDataType, int, MatmulAlgo*, int>)exports["cublasLtMatmulAlgoInit"];
-        MatmulAlgoCheck = (delegate* unmanaged<nint, nint, nint, nint, nint, nint, MatmulAlgo*, MatmulHeuristicResult*, int>)exports["cublasLtMatmulAlgoCheck"];
         MatmulAlgoConfigGetAttribute = (delegate* unmanaged<MatmulAlgo*, MatmulAlgoAttribute, void*, nuint, nuint*, int>)exports["cublasLtMatmulAlgoConfigGetAttribute"];
         MatmulAlgoConfigSetAttribute = (delegate* unmanaged<MatmulAlgo*, MatmulAlgoAttribute, void*, nuint, int>)exports["cublasLtMatmulAlgoConfigSetAttribute"];
         Matmul = (delegate* unmanaged<nint, nint, void*, nint, nint, nint, nint, void*, nint, nint, nint, nint, MatmulAlgo*, nint, nuint, nint, int>)exports["cublasLtMatmul"];

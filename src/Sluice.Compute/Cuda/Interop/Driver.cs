@@ -23,18 +23,14 @@ internal sealed unsafe class Driver
     public readonly delegate* unmanaged<int*, int, CudaResult> DeviceGet;
     public readonly delegate* unmanaged<byte*, int, int, CudaResult> DeviceGetName;
     public readonly delegate* unmanaged<Guid*, int, CudaResult> DeviceGetUuid;
-    public readonly delegate* unmanaged<byte*, int, int, CudaResult> DeviceGetPciBusId;
     public readonly delegate* unmanaged<int*, DeviceAttribute, int, CudaResult> DeviceGetAttribute;
     public readonly delegate* unmanaged<nuint*, int, CudaResult> DeviceTotalMem;
     public readonly delegate* unmanaged<int*, int, int, CudaResult> DeviceCanAccessPeer;
     public readonly delegate* unmanaged<nint*, int, CudaResult> DevicePrimaryContextRetain;
     public readonly delegate* unmanaged<int, CudaResult> DevicePrimaryContextRelease;
-    public readonly delegate* unmanaged<int, uint, CudaResult> DevicePrimaryContextSetFlags;
 
     public readonly delegate* unmanaged<nint, CudaResult> ContextSetCurrent;
-    public readonly delegate* unmanaged<nint*, CudaResult> ContextGetCurrent;
     public readonly delegate* unmanaged<CudaResult> ContextSynchronize;
-    public readonly delegate* unmanaged<nint, uint, CudaResult> ContextEnablePeerAccess;
 
     public readonly delegate* unmanaged<nuint*, nuint*, CudaResult> MemGetInfo;
     public readonly delegate* unmanaged<nint*, nuint, CudaResult> MemAlloc;
@@ -43,17 +39,12 @@ internal sealed unsafe class Driver
     public readonly delegate* unmanaged<nint, CudaResult> MemFreeHost;
     public readonly delegate* unmanaged<nint, nuint, uint, CudaResult> MemHostRegister;
     public readonly delegate* unmanaged<nint, CudaResult> MemHostUnregister;
-    public readonly delegate* unmanaged<nint*, nint, uint, CudaResult> MemHostGetDevicePointer;
 
-    /// <summary>Destination on the device, source on the host, bytes.</summary>
-    public readonly delegate* unmanaged<nint, nint, nuint, CudaResult> MemcpyHostToDevice;
-    public readonly delegate* unmanaged<nint, nint, nuint, CudaResult> MemcpyDeviceToHost;
     public readonly delegate* unmanaged<nint, nint, nuint, nint, CudaResult> MemcpyHostToDeviceAsync;
     public readonly delegate* unmanaged<nint, nint, nuint, nint, CudaResult> MemcpyDeviceToHostAsync;
     public readonly delegate* unmanaged<nint, nint, nuint, nint, CudaResult> MemcpyDeviceToDeviceAsync;
     public readonly delegate* unmanaged<Copy2D*, nint, CudaResult> Memcpy2DAsync;
     public readonly delegate* unmanaged<nint, byte, nuint, nint, CudaResult> MemsetBytesAsync;
-    public readonly delegate* unmanaged<nint, uint, nuint, nint, CudaResult> MemsetWordsAsync;
 
     public readonly delegate* unmanaged<nint*, uint, int, CudaResult> StreamCreateWithPriority;
     public readonly delegate* unmanaged<nint, CudaResult> StreamDestroy;
@@ -62,7 +53,6 @@ internal sealed unsafe class Driver
     public readonly delegate* unmanaged<nint, nint, uint, CudaResult> StreamWaitEvent;
     public readonly delegate* unmanaged<nint, CaptureMode, CudaResult> StreamBeginCapture;
     public readonly delegate* unmanaged<nint, nint*, CudaResult> StreamEndCapture;
-    public readonly delegate* unmanaged<nint, int*, CudaResult> StreamIsCapturing;
 
     public readonly delegate* unmanaged<nint*, uint, CudaResult> EventCreate;
     public readonly delegate* unmanaged<nint, CudaResult> EventDestroy;
@@ -74,20 +64,17 @@ internal sealed unsafe class Driver
     public readonly delegate* unmanaged<nint*, void*, uint, int*, void**, CudaResult> ModuleLoadDataEx;
     public readonly delegate* unmanaged<nint, CudaResult> ModuleUnload;
     public readonly delegate* unmanaged<nint*, nint, byte*, CudaResult> ModuleGetFunction;
-    public readonly delegate* unmanaged<nint*, nuint*, nint, byte*, CudaResult> ModuleGetGlobal;
     public readonly delegate* unmanaged<int*, FunctionAttribute, nint, CudaResult> FuncGetAttribute;
     public readonly delegate* unmanaged<nint, FunctionAttribute, int, CudaResult> FuncSetAttribute;
 
     /// <summary>Function, parameter's index, its offset, its size; <see cref="CudaResult.InvalidValue"/> after the last.</summary>
     public readonly delegate* unmanaged<nint, nuint, nuint*, nuint*, CudaResult> FuncGetParamInfo;
     public readonly delegate* unmanaged<int*, nint, int, nuint, CudaResult> OccupancyMaxActiveBlocks;
-    public readonly delegate* unmanaged<int*, nint, LaunchConfig*, CudaResult> OccupancyMaxActiveClusters;
     public readonly delegate* unmanaged<LaunchConfig*, nint, void**, void**, CudaResult> LaunchKernelEx;
 
     public readonly delegate* unmanaged<nint*, nint, ulong, CudaResult> GraphInstantiate;
     public readonly delegate* unmanaged<nint, nint, CudaResult> GraphLaunch;
     public readonly delegate* unmanaged<nint, nint, CudaResult> GraphUpload;
-    public readonly delegate* unmanaged<nint, nint*, nuint*, CudaResult> GraphGetNodes;
     public readonly delegate* unmanaged<nint, CudaResult> GraphDestroy;
     public readonly delegate* unmanaged<nint, CudaResult> GraphExecDestroy;
 
@@ -114,18 +101,14 @@ internal sealed unsafe class Driver
         DeviceGet = (delegate* unmanaged<int*, int, CudaResult>)exports["cuDeviceGet"];
         DeviceGetName = (delegate* unmanaged<byte*, int, int, CudaResult>)exports["cuDeviceGetName"];
         DeviceGetUuid = (delegate* unmanaged<Guid*, int, CudaResult>)exports["cuDeviceGetUuid_v2"];
-        DeviceGetPciBusId = (delegate* unmanaged<byte*, int, int, CudaResult>)exports["cuDeviceGetPCIBusId"];
         DeviceGetAttribute = (delegate* unmanaged<int*, DeviceAttribute, int, CudaResult>)exports["cuDeviceGetAttribute"];
         DeviceTotalMem = (delegate* unmanaged<nuint*, int, CudaResult>)exports["cuDeviceTotalMem_v2"];
         DeviceCanAccessPeer = (delegate* unmanaged<int*, int, int, CudaResult>)exports["cuDeviceCanAccessPeer"];
         DevicePrimaryContextRetain = (delegate* unmanaged<nint*, int, CudaResult>)exports["cuDevicePrimaryCtxRetain"];
         DevicePrimaryContextRelease = (delegate* unmanaged<int, CudaResult>)exports["cuDevicePrimaryCtxRelease_v2"];
-        DevicePrimaryContextSetFlags = (delegate* unmanaged<int, uint, CudaResult>)exports["cuDevicePrimaryCtxSetFlags_v2"];
 
         ContextSetCurrent = (delegate* unmanaged<nint, CudaResult>)exports["cuCtxSetCurrent"];
-        ContextGetCurrent = (delegate* unmanaged<nint*, CudaResult>)exports["cuCtxGetCurrent"];
         ContextSynchronize = (delegate* unmanaged<CudaResult>)exports["cuCtxSynchronize"];
-        ContextEnablePeerAccess = (delegate* unmanaged<nint, uint, CudaResult>)exports["cuCtxEnablePeerAccess"];
 
         MemGetInfo = (delegate* unmanaged<nuint*, nuint*, CudaResult>)exports["cuMemGetInfo_v2"];
         MemAlloc = (delegate* unmanaged<nint*, nuint, CudaResult>)exports["cuMemAlloc_v2"];
@@ -134,16 +117,12 @@ internal sealed unsafe class Driver
         MemFreeHost = (delegate* unmanaged<nint, CudaResult>)exports["cuMemFreeHost"];
         MemHostRegister = (delegate* unmanaged<nint, nuint, uint, CudaResult>)exports["cuMemHostRegister_v2"];
         MemHostUnregister = (delegate* unmanaged<nint, CudaResult>)exports["cuMemHostUnregister"];
-        MemHostGetDevicePointer = (delegate* unmanaged<nint*, nint, uint, CudaResult>)exports["cuMemHostGetDevicePointer_v2"];
 
-        MemcpyHostToDevice = (delegate* unmanaged<nint, nint, nuint, CudaResult>)exports["cuMemcpyHtoD_v2"];
-        MemcpyDeviceToHost = (delegate* unmanaged<nint, nint, nuint, CudaResult>)exports["cuMemcpyDtoH_v2"];
         MemcpyHostToDeviceAsync = (delegate* unmanaged<nint, nint, nuint, nint, CudaResult>)exports["cuMemcpyHtoDAsync_v2"];
         MemcpyDeviceToHostAsync = (delegate* unmanaged<nint, nint, nuint, nint, CudaResult>)exports["cuMemcpyDtoHAsync_v2"];
         MemcpyDeviceToDeviceAsync = (delegate* unmanaged<nint, nint, nuint, nint, CudaResult>)exports["cuMemcpyDtoDAsync_v2"];
         Memcpy2DAsync = (delegate* unmanaged<Copy2D*, nint, CudaResult>)exports["cuMemcpy2DAsync_v2"];
         MemsetBytesAsync = (delegate* unmanaged<nint, byte, nuint, nint, CudaResult>)exports["cuMemsetD8Async"];
-        MemsetWordsAsync = (delegate* unmanaged<nint, uint, nuint, nint, CudaResult>)exports["cuMemsetD32Async"];
 
         StreamCreateWithPriority = (delegate* unmanaged<nint*, uint, int, CudaResult>)exports["cuStreamCreateWithPriority"];
         StreamDestroy = (delegate* unmanaged<nint, CudaResult>)exports["cuStreamDestroy_v2"];
@@ -152,7 +131,6 @@ internal sealed unsafe class Driver
         StreamWaitEvent = (delegate* unmanaged<nint, nint, uint, CudaResult>)exports["cuStreamWaitEvent"];
         StreamBeginCapture = (delegate* unmanaged<nint, CaptureMode, CudaResult>)exports["cuStreamBeginCapture_v2"];
         StreamEndCapture = (delegate* unmanaged<nint, nint*, CudaResult>)exports["cuStreamEndCapture"];
-        StreamIsCapturing = (delegate* unmanaged<nint, int*, CudaResult>)exports["cuStreamIsCapturing"];
 
         EventCreate = (delegate* unmanaged<nint*, uint, CudaResult>)exports["cuEventCreate"];
         EventDestroy = (delegate* unmanaged<nint, CudaResult>)exports["cuEventDestroy_v2"];
@@ -164,18 +142,15 @@ internal sealed unsafe class Driver
         ModuleLoadDataEx = (delegate* unmanaged<nint*, void*, uint, int*, void**, CudaResult>)exports["cuModuleLoadDataEx"];
         ModuleUnload = (delegate* unmanaged<nint, CudaResult>)exports["cuModuleUnload"];
         ModuleGetFunction = (delegate* unmanaged<nint*, nint, byte*, CudaResult>)exports["cuModuleGetFunction"];
-        ModuleGetGlobal = (delegate* unmanaged<nint*, nuint*, nint, byte*, CudaResult>)exports["cuModuleGetGlobal_v2"];
         FuncGetAttribute = (delegate* unmanaged<int*, FunctionAttribute, nint, CudaResult>)exports["cuFuncGetAttribute"];
         FuncSetAttribute = (delegate* unmanaged<nint, FunctionAttribute, int, CudaResult>)exports["cuFuncSetAttribute"];
         FuncGetParamInfo = (delegate* unmanaged<nint, nuint, nuint*, nuint*, CudaResult>)exports["cuFuncGetParamInfo"];
         OccupancyMaxActiveBlocks = (delegate* unmanaged<int*, nint, int, nuint, CudaResult>)exports["cuOccupancyMaxActiveBlocksPerMultiprocessor"];
-        OccupancyMaxActiveClusters = (delegate* unmanaged<int*, nint, LaunchConfig*, CudaResult>)exports["cuOccupancyMaxActiveClusters"];
         LaunchKernelEx = (delegate* unmanaged<LaunchConfig*, nint, void**, void**, CudaResult>)exports["cuLaunchKernelEx"];
 
         GraphInstantiate = (delegate* unmanaged<nint*, nint, ulong, CudaResult>)exports["cuGraphInstantiateWithFlags"];
         GraphLaunch = (delegate* unmanaged<nint, nint, CudaResult>)exports["cuGraphLaunch"];
         GraphUpload = (delegate* unmanaged<nint, nint, CudaResult>)exports["cuGraphUpload"];
-        GraphGetNodes = (delegate* unmanaged<nint, nint*, nuint*, CudaResult>)exports["cuGraphGetNodes"];
         GraphDestroy = (delegate* unmanaged<nint, CudaResult>)exports["cuGraphDestroy"];
         GraphExecDestroy = (delegate* unmanaged<nint, CudaResult>)exports["cuGraphExecDestroy"];
         TensorMapEncodeTiled = (delegate* unmanaged<TensorMap*, TensorMapType, uint, nint, ulong*, ulong*, uint*, uint*, int, TensorMapSwizzle, TensorMapPromotion, int, CudaResult>)exports["cuTensorMapEncodeTiled"];

@@ -65,10 +65,9 @@ internal static unsafe class DryDevice
     {
         "cuDriverGetVersion" => (nint)(delegate* unmanaged<int*, int>)&GetVersion,
         "cuGetErrorName" or "cuGetErrorString" => (nint)(delegate* unmanaged<int, byte**, int>)&GetNoText,
-        "cuDeviceGetCount" or "cuOccupancyMaxActiveBlocksPerMultiprocessor" or "cuOccupancyMaxActiveClusters" => (nint)(delegate* unmanaged<int*, int>)&GetOne,
+        "cuDeviceGetCount" or "cuOccupancyMaxActiveBlocksPerMultiprocessor" => (nint)(delegate* unmanaged<int*, int>)&GetOne,
         "cuDeviceGet" or "cuDeviceCanAccessPeer" or "cuFuncGetAttribute" => (nint)(delegate* unmanaged<int*, int>)&GetZero,
-        "cuStreamIsCapturing" => (nint)(delegate* unmanaged<nint, int*, int>)&GetSecondZero,
-        "cuDeviceGetName" or "cuDeviceGetPCIBusId" => (nint)(delegate* unmanaged<byte*, int, int, int>)&GetName,
+        "cuDeviceGetName" => (nint)(delegate* unmanaged<byte*, int, int, int>)&GetName,
         "cuDeviceGetUuid_v2" => (nint)(delegate* unmanaged<Guid*, int, int>)&GetUuid,
         "cuDeviceGetAttribute" => (nint)(delegate* unmanaged<int*, DeviceAttribute, int, int>)&GetAttribute,
         "cuDeviceTotalMem_v2" => (nint)(delegate* unmanaged<nuint*, int, int>)&GetTotalMemory,
@@ -76,13 +75,11 @@ internal static unsafe class DryDevice
         "cuMemAlloc_v2" => (nint)(delegate* unmanaged<nint*, nuint, int>)&Allocate,
         "cuMemHostAlloc" => (nint)(delegate* unmanaged<nint*, nuint, uint, int>)&AllocateHost,
         "cuMemFreeHost" => (nint)(delegate* unmanaged<nint, int>)&FreeHost,
-        "cuMemHostGetDevicePointer_v2" => (nint)(delegate* unmanaged<nint*, nint, uint, int>)&CopyHandle,
-        "cuDevicePrimaryCtxRetain" or "cuCtxGetCurrent" or "cuStreamCreateWithPriority" or "cuEventCreate" or "cuModuleLoadDataEx"
-            or "cuModuleGetFunction" or "cuModuleGetGlobal_v2" or "cuGraphInstantiateWithFlags" => (nint)(delegate* unmanaged<nint*, int>)&MakeHandle,
+        "cuDevicePrimaryCtxRetain" or "cuStreamCreateWithPriority" or "cuEventCreate" or "cuModuleLoadDataEx"
+            or "cuModuleGetFunction" or "cuGraphInstantiateWithFlags" => (nint)(delegate* unmanaged<nint*, int>)&MakeHandle,
         "cuStreamEndCapture" => (nint)(delegate* unmanaged<nint, nint*, int>)&MakeSecondHandle,
         "cuEventElapsedTime" => (nint)(delegate* unmanaged<float*, nint, nint, int>)&GetTime,
         "cuFuncGetParamInfo" => (nint)(delegate* unmanaged<int>)&InvalidValue,
-        "cuGraphGetNodes" => (nint)(delegate* unmanaged<nint, nint*, nuint*, int>)&GetNoNodes,
         _ => (nint)(delegate* unmanaged<int>)&Succeed,
     };
 
@@ -129,13 +126,6 @@ internal static unsafe class DryDevice
 
     [UnmanagedCallersOnly]
     private static int GetZero(int* value)
-    {
-        *value = 0;
-        return 0;
-    }
-
-    [UnmanagedCallersOnly]
-    private static int GetSecondZero(nint handle, int* value)
     {
         *value = 0;
         return 0;
@@ -220,13 +210,6 @@ internal static unsafe class DryDevice
     }
 
     [UnmanagedCallersOnly]
-    private static int CopyHandle(nint* result, nint source, uint flags)
-    {
-        *result = source;
-        return 0;
-    }
-
-    [UnmanagedCallersOnly]
     private static int MakeHandle(nint* handle)
     {
         *handle = (nint)Interlocked.Increment(ref s_nextHandle);
@@ -244,13 +227,6 @@ internal static unsafe class DryDevice
     private static int GetTime(float* milliseconds, nint start, nint end)
     {
         *milliseconds = 1;
-        return 0;
-    }
-
-    [UnmanagedCallersOnly]
-    private static int GetNoNodes(nint graph, nint* nodes, nuint* count)
-    {
-        *count = 0;
         return 0;
     }
 }
