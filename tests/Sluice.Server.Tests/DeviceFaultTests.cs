@@ -2,6 +2,7 @@ using System.Net;
 using System.Text.Json;
 using Sluice.Cli;
 using Sluice.Cli.Commands;
+using Sluice.Server.Tests.Cli;
 using Sluice.Server.Tests.Support;
 using Sluice.Tests;
 using Sluice.Tests.Execution;
@@ -69,6 +70,16 @@ public sealed class DeviceFaultTests
             using HttpResponseMessage ill = await server.Client.GetAsync(path, cancellation);
             Assert.Equal(HttpStatusCode.ServiceUnavailable, ill.StatusCode);
         }
+    }
+
+    [Fact]
+    public async Task Serve_CudaOnAMachineWithoutAGpu_EndsWithTwoAndOneLine()
+    {
+        Assert.SkipWhen(File.Exists("/dev/nvidiactl"), "this machine has an NVIDIA GPU");
+        (int code, _, string error) = await CommandLineRunner.RunAsync(["serve", "--device", "cuda", "--port", "0"]);
+        Assert.Equal(CommandLine.UsersMistake, code);
+        Assert.StartsWith("error: --device cuda: ", error, StringComparison.Ordinal);
+        Assert.Single(error.TrimEnd().Split('\n'));
     }
 
     [Fact]
