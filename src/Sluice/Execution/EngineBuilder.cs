@@ -60,12 +60,13 @@ internal static class EngineBuilder
     public static EngineParts Build(
         EngineOptions options, IProgress<LoadProgress>? progress, CancellationToken cancellation, IBackend? device = null)
     {
+        long start = Stopwatch.GetTimestamp();
         ModelConfig config = ModelConfigReader.Read(options.Model, options.HfOverrides);
         EngineOptions asked = options;
         Task<(Tokenizer?, ChatTemplate?, string?)> text = Task.Run(() => LoadText(asked), cancellation);
         (IBackend backend, options, string? deviceNotice) = device is null ? DeviceSelector.Create(options, config) : (device, options, null);
         IDisposable owner = backend;
-        var report = new StartupReport(backend, isGpu: options.Device == DeviceKind.Cuda);
+        var report = new StartupReport(backend, isGpu: options.Device == DeviceKind.Cuda, start);
         try
         {
             SchedulerOptions limits = EngineLimits.Resolve(options, config, backend);

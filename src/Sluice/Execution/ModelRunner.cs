@@ -376,17 +376,17 @@ internal sealed class ModelRunner : IStepRunner
     }
 
     /// <summary>
-    /// Time of a prompt token in a step of as many as a tenth of a second allows: a device that works on many at a time is asked for many.
+    /// Time of a prompt token in a step of as many as take a while. A device that works on many at a time is asked for many at once; it
+    /// has run steps of all sizes in the warm-up.
     /// </summary>
     private double MeasureSecondsPerPromptToken(int maxTokens)
     {
+        const int ManyTokens = 1024;
         double best = double.MaxValue;
         int length = Math.Min(_blockSize, maxTokens);
-        int most = Math.Clamp(maxTokens / length, 1, _maxSequences);
-        for (int count = 1; ; count = Math.Min(count * 4, most))
+        int most = Math.Clamp(Math.Min(maxTokens, ManyTokens) / length, 1, _maxSequences);
+        for (int count = _backend.SupportsGraphs ? most : 1; ; count = Math.Min(count * 4, most))
         {
-            // The first run of a size may choose algorithms.
-            RunScratch(count, length);
             long start = Stopwatch.GetTimestamp();
             RunScratch(count, length);
             double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;

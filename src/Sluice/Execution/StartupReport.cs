@@ -18,13 +18,14 @@ internal readonly record struct StartupStage(string Name, TimeSpan Elapsed, long
 /// </summary>
 /// <param name="backend">The device.</param>
 /// <param name="isGpu">Memory is measured.</param>
-internal sealed class StartupReport(IBackend backend, bool isGpu)
+/// <param name="start">When the first part began, in Stopwatch ticks.</param>
+internal sealed class StartupReport(IBackend backend, bool isGpu, long start)
 {
     /// <summary>Name of the part that loads the weights.</summary>
     public const string Weights = "reading weights";
 
     private readonly List<StartupStage> _stages = [];
-    private long _stageStart = Stopwatch.GetTimestamp();
+    private long _stageStart = start;
     private long _freeBytes = isGpu ? backend.Memory.TotalBytes : 0;
 
     public IReadOnlyList<StartupStage> Stages => _stages;

@@ -125,15 +125,15 @@ public sealed class MemoryPlanTests
     {
         // A GPU of 24 GiB with this model's weights has about 4 GiB for the cache.
         GpuMemory small = new(24 * GiB, (24 * GiB) - MemoryPlan.ContextBytes, 35);
-        MemoryPlanInputs inputs = OnGpu with { Gpu = small, MaxSequences = 256, MaxModelLen = 40_000 };
+        MemoryPlanInputs inputs = OnGpu with { Gpu = small, MaxSequences = 256, MaxModelLen = 42_000 };
         string message = Assert.Throws<UserErrorException>(() => MemoryPlan.Create(inputs)).Message;
         int fits = int.Parse(System.Text.RegularExpressions.Regex.Match(message, "estimated maximum model length is ([0-9]+)\\.").Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture);
         Assert.Equal(fits, MemoryPlan.Create(inputs with { MaxModelLen = fits }).MaxModelLen);
         string way = System.Text.RegularExpressions.Regex.Match(message, "--gpu-memory-utilization ([0-9.]+[0-9])").Groups[1].Value;
-        Assert.Equal(40_000, MemoryPlan.Create(inputs with { Utilization = double.Parse(way, System.Globalization.CultureInfo.InvariantCulture) }).MaxModelLen);
+        Assert.Equal(42_000, MemoryPlan.Create(inputs with { Utilization = double.Parse(way, System.Globalization.CultureInfo.InvariantCulture) }).MaxModelLen);
         Assert.Contains($"Try --max-model-len {fits}, ", message, StringComparison.Ordinal);
         Assert.EndsWith(" or --kv-cache-dtype fp8.", message, StringComparison.Ordinal);
-        Assert.Equal(40_000, MemoryPlan.Create(inputs with { Model = inputs.Model with { KvBytesPerToken = 64 * 1024 } }).MaxModelLen);
+        Assert.Equal(42_000, MemoryPlan.Create(inputs with { Model = inputs.Model with { KvBytesPerToken = 64 * 1024 } }).MaxModelLen);
     }
 
     [Fact]
@@ -150,7 +150,7 @@ public sealed class MemoryPlanTests
     public void Create_GpuCacheLargerThanFree_IsRefusedBeforeAnythingIsLoaded()
     {
         string message = Assert.Throws<UserErrorException>(() => MemoryPlan.Create(OnGpu with { KvCacheMemoryBytes = 70 * GiB })).Message;
-        Assert.Contains("70.00 GiB of them for the KV cache, and 78.48 GiB are free", message, StringComparison.Ordinal);
+        Assert.Contains("70.00 GiB of them for the KV cache, and 78.42 GiB are free", message, StringComparison.Ordinal);
     }
 
     [Theory]
