@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using Sluice.Compute.Cuda.Interop;
-using Sluice.Compute.Ops;
 using Sluice.Compute.Ops.Activations;
 using Sluice.Compute.Ops.Attention;
 using Sluice.Compute.Ops.Elementwise;

@@ -12,7 +12,7 @@ internal sealed unsafe class CudaDevice : IDisposable
 {
     // The object and not its handle: a context that is made anew may get the handle of one that is gone.
     [ThreadStatic]
-    private static CudaDevice? s_current;
+    private static CudaDevice? _current;
 
     private readonly Driver _driver;
     private readonly int _handle;
@@ -109,23 +109,23 @@ internal sealed unsafe class CudaDevice : IDisposable
     /// <summary>Makes the context the calling thread's.</summary>
     public void MakeCurrent()
     {
-        if (s_current != this)
+        if (_current != this)
         {
             ObjectDisposedException.ThrowIf(_context == 0, this);
             Check(_driver.ContextSetCurrent(_context), "cuCtxSetCurrent");
-            s_current = this;
+            _current = this;
         }
     }
 
     /// <summary>The same for giving things back: false when the context is gone, and with it what was to be given back.</summary>
     public bool TryMakeCurrent()
     {
-        if (s_current != this && _context != 0 && _driver.ContextSetCurrent(_context) == CudaResult.Success)
+        if (_current != this && _context != 0 && _driver.ContextSetCurrent(_context) == CudaResult.Success)
         {
-            s_current = this;
+            _current = this;
         }
 
-        return s_current == this && _context != 0;
+        return _current == this && _context != 0;
     }
 
     /// <summary>Throws unless a call succeeded, and whatever it says once the context is lost.</summary>
@@ -161,10 +161,10 @@ internal sealed unsafe class CudaDevice : IDisposable
     {
         if (_context != 0)
         {
-            if (s_current == this)
+            if (_current == this)
             {
                 _ = _driver.ContextSetCurrent(0);
-                s_current = null;
+                _current = null;
             }
 
             _context = 0;

@@ -1,14 +1,10 @@
-using System.Runtime.ExceptionServices;
-
 namespace Sluice.Compute.Cuda;
 
 /// <summary>One kernel source on its way to machine code. Built by whoever claims it first; everybody else waits.</summary>
 internal sealed class KernelBuild(KernelBuilder builder, KernelSource source, KernelTarget target, KernelDefines defines)
 {
-    private readonly ManualResetEventSlim _done = new(false, 0);
+    private readonly TaskCompletionSource<byte[]> _image = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _isClaimed;
-    private byte[]? _image;
-    private ExceptionDispatchInfo? _failure;
 
     public KernelSource Source { get; } = source;
 
@@ -16,15 +12,13 @@ internal sealed class KernelBuild(KernelBuilder builder, KernelSource source, Ke
 
     public KernelDefines Defines { get; } = defines;
 
-    public bool IsDone => _done.IsSet;
+    public bool IsDone => _image.Task.IsCompleted;
 
     /// <summary>The machine code. Builds it here when nobody has begun.</summary>
     public byte[] Result()
     {
         TryRun();
-        _done.Wait();
-        _failure?.Throw();
-        return _image!;
+        return _image.Task.GetAwaiter().GetResult();
     }
 
     /// <summary>Builds it unless somebody else does or did.</summary>
@@ -37,13 +31,11 @@ internal sealed class KernelBuild(KernelBuilder builder, KernelSource source, Ke
 
         try
         {
-            _image = builder.ReadOrCompile(this);
+            _image.SetResult(builder.ReadOrCompile(this));
         }
         catch (Exception exception)
         {
-            _failure = ExceptionDispatchInfo.Capture(exception);
+            _image.SetException(exception);
         }
-
-        _done.Set();
     }
 }

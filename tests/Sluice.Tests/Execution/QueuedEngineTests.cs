@@ -165,7 +165,12 @@ public sealed class QueuedEngineTests
         await using LlmEngine engine = LlmEngine.Load(
             Options with
             {
-                EnforceEager = enforceEager, BlockSize = 4, NumGpuBlocksOverride = 48, MaxModelLen = 80, MaxNumSeqs = 64, SwapSpaceGiB = 0.01,
+                EnforceEager = enforceEager,
+                BlockSize = 4,
+                NumGpuBlocksOverride = 48,
+                MaxModelLen = 80,
+                MaxNumSeqs = 64,
+                SwapSpaceGiB = 0.01,
             },
             device);
         for (int i = 0; i < 1000 && engine.Stats.SwapBlocksTotal == 0; i++)

@@ -13,12 +13,12 @@ public sealed class RankThreadTests
     public void Enqueue_StepRunsOnTheDevice_NextIsLaunchedMeanwhile()
     {
         var device = new HeldRunner();
-        using var rank = new RankThread(device, device.Progressed);
+        using var rank = new RankThread(device, HeldRunner.Progressed);
         EngineStep first = Step();
         EngineStep second = Step();
         rank.Enqueue(first);
         rank.Enqueue(second);
-        device.Await(() => device.LaunchCount == 2);
+        HeldRunner.Await(() => device.LaunchCount == 2);
         Assert.Equal(0, device.FinishCount);
         Assert.False(rank.TryTake(out _));
         Assert.True(first.IsForwarded && second.IsForwarded);
@@ -32,12 +32,12 @@ public sealed class RankThreadTests
     public void Enqueue_LaunchFailsBehindARunningStep_BothAreDoneInOrder()
     {
         var device = new HeldRunner { LaunchFault = 2 };
-        using var rank = new RankThread(device, device.Progressed);
+        using var rank = new RankThread(device, HeldRunner.Progressed);
         EngineStep first = Step();
         EngineStep second = Step();
         rank.Enqueue(first);
         rank.Enqueue(second);
-        device.Await(() => device.LaunchCount == 2);
+        HeldRunner.Await(() => device.LaunchCount == 2);
         Assert.Equal(0, device.ProbeCount);
         device.Release(1);
         Assert.Same(first, Take(rank, device));
@@ -60,12 +60,12 @@ public sealed class RankThreadTests
     public void Enqueue_BothHalvesFail_EachStepIsProbedOnTheRankThread(bool broken)
     {
         var device = new HeldRunner { FinishFault = 1, LaunchFault = 2, IsBroken = broken };
-        using var rank = new RankThread(device, device.Progressed);
+        using var rank = new RankThread(device, HeldRunner.Progressed);
         EngineStep first = Step();
         EngineStep second = Step();
         rank.Enqueue(first);
         rank.Enqueue(second);
-        device.Await(() => device.LaunchCount == 2);
+        HeldRunner.Await(() => device.LaunchCount == 2);
         device.Release(1);
         foreach (EngineStep step in new[] { first, second })
         {
@@ -82,10 +82,10 @@ public sealed class RankThreadTests
     public void Dispose_StepsInFlight_FinishesThemAndThenTheRunner()
     {
         var device = new HeldRunner();
-        var rank = new RankThread(device, device.Progressed);
+        var rank = new RankThread(device, HeldRunner.Progressed);
         rank.Enqueue(Step());
         rank.Enqueue(Step());
-        device.Await(() => device.LaunchCount == 2);
+        HeldRunner.Await(() => device.LaunchCount == 2);
         device.Release(2);
         rank.Dispose();
         Assert.Equal(2, device.FinishCount);
@@ -96,13 +96,13 @@ public sealed class RankThreadTests
     public void Dispose_DeviceHangs_ReturnsAllTheSame()
     {
         var device = new HeldRunner();
-        var rank = new RankThread(device, device.Progressed, disposeTimeout: TimeSpan.FromMilliseconds(50));
+        var rank = new RankThread(device, HeldRunner.Progressed, disposeTimeout: TimeSpan.FromMilliseconds(50));
         rank.Enqueue(Step());
-        device.Await(() => device.LaunchCount == 1);
+        HeldRunner.Await(() => device.LaunchCount == 1);
         rank.Dispose();
         Assert.False(device.IsDisposed);
         device.Release(1);
-        device.Await(() => device.IsDisposed);
+        HeldRunner.Await(() => device.IsDisposed);
     }
 
     private static EngineStep Step() => new(new BatchPlan(8, 2, 4), new StepResult(2));
@@ -110,7 +110,7 @@ public sealed class RankThreadTests
     private static EngineStep Take(RankThread rank, HeldRunner device)
     {
         EngineStep? step = null;
-        device.Await(() => rank.TryTake(out step));
+        HeldRunner.Await(() => rank.TryTake(out step));
         return step!;
     }
 
@@ -138,13 +138,13 @@ public sealed class RankThreadTests
 
         public ConcurrentQueue<int> RankThreads { get; } = new();
 
-        public void Progressed()
+        public static void Progressed()
         {
         }
 
         public void Release(int steps) => _released.Release(steps);
 
-        public void Await(Func<bool> condition)
+        public static void Await(Func<bool> condition)
         {
             long start = Stopwatch.GetTimestamp();
             while (!condition())

@@ -9,6 +9,29 @@ public sealed class ReferenceModelTests
 {
     private const int MaxBatchedTokens = 512;
 
+    // How far the largest difference may exceed that of ideal rounding: another order of sums rounds other numbers up.
+    private const double RoundingRoom = 2;
+
+    /// <summary>
+    /// The largest difference of a logprob when every operation's result is rounded to bfloat16 or float16, and nothing else: computed on
+    /// the CPU backend. The logits of these random models are large, so 8 bits of a product's factors move them by much more than
+    /// those of a trained model.
+    /// </summary>
+    private static readonly Dictionary<string, (double BFloat16, double Float16)> Rounding = new()
+    {
+        ["llama"] = (0.147, 0.0109),
+        ["llama-hd128"] = (0.123, 0.0108),
+        ["llama-tied-bias"] = (0.462, 0.0401),
+        ["mistral-swa"] = (0.107, 0.0184),
+        ["qwen2"] = (0.0814, 0.0220),
+        ["qwen2-yarn"] = (0.100, 0.0273),
+        ["qwen3"] = (0.196, 0.0267),
+        ["gemma2"] = (0.306, 0.0517),
+        ["gemma3"] = (0.230, 0.0284),
+        ["phi3"] = (0.120, 0.0097),
+        ["olmo2"] = (0.0419, 0.0053),
+    };
+
     /// <summary>Each model on each device.</summary>
     public static MatrixTheoryData<string, string> ModelsAndDevices { get; } =
         new(TestData.DenseReferenceModels.Select(row => row.Data), TestDevice.Names.Select(row => row.Data));
@@ -25,6 +48,13 @@ public sealed class ReferenceModelTests
         using var device = TestDevice.Open(deviceName);
         LoadedModel loaded = Load(folder, device.Backend);
         var runner = new PagedRunner(device.Backend, loaded.Model, blockCount: 64);
+        double tolerance = device.RoundsTo switch
+        {
+            DType.BFloat16 => RoundingRoom * Rounding[name].BFloat16,
+            DType.Float16 => RoundingRoom * Rounding[name].Float16,
+            _ => device.Tolerance,
+        };
+        double firmMargin = Math.Max(device.FirmMargin, device.RoundsTo == DType.Float32 ? 0 : tolerance);
         var differences = new List<double>();
         int vocabulary = loaded.Config.VocabularySize;
         foreach (ExpectedCase expected in ExpectedCase.Read(folder))
@@ -38,7 +68,7 @@ public sealed class ReferenceModelTests
             }
 
             ReadOnlySpan<float> row = LogitMath.Row(prompt, expected.Prompt.Length - 1, vocabulary);
-            if (deviceName == "cpu")
+            if (device.RoundsTo == DType.Float32)
             {
                 // Logits themselves are larger than logprobs, and a rounding error that all of them share says nothing.
                 for (int i = 0; i < expected.LastLogits.Length; i++)
@@ -49,14 +79,13 @@ public sealed class ReferenceModelTests
 
             foreach (ExpectedStep step in expected.Steps)
             {
-                CheckStep(step, row, device.FirmMargin, differences);
+                CheckStep(step, row, firmMargin, differences);
                 row = runner.Step((sequence, [step.Token]))[0];
             }
         }
 
         TestContext.Current.TestOutputHelper?.WriteLine($"differences of logprobs: {differences.Max():g3} at most, {differences.Average():g3} in the mean");
-        Assert.InRange(differences.Max(), 0, device.Tolerance);
-        Assert.InRange(differences.Average(), 0, device.TypicalTolerance);
+        Assert.InRange(differences.Max(), 0, tolerance);
     }
 
     [Theory]

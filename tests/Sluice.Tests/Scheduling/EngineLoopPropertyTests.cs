@@ -18,14 +18,14 @@ public sealed class EngineLoopPropertyTests
         Gen.Int[1, 40], Gen.Int[0, 5], Gen.Int[1, 30], Gen.Int[1, 3], Gen.Int[0, 3], Gen.Int[0, 40],
         (prompt, family, outputs, choices, salt, abortAfter) => new Work(prompt, family, outputs, choices, salt, abortAfter));
 
-    private static long s_swapOuts;
+    private static long _swapOuts;
 
     [Fact]
     public void Submit_AnyMixOfRequestsAndAborts_AnswersAreExactAndNothingIsLeft()
     {
-        s_swapOuts = 0;
+        _swapOuts = 0;
         Gen.Select(Shapes, Works.Array[1, 40]).Sample((shape, works) => RunAsync(shape, works).GetAwaiter().GetResult(), iter: 150, threads: 1);
-        Assert.True(s_swapOuts > 0, "no sequence was ever swapped");
+        Assert.True(_swapOuts > 0, "no sequence was ever swapped");
     }
 
     private static async Task RunAsync(Shape shape, Work[] works)
@@ -36,7 +36,7 @@ public sealed class EngineLoopPropertyTests
         await Task.WhenAll(works.Select((work, index) => OneAsync(engine, work, index)));
         await engine.ExpectIdleAsync();
         Assert.Empty(engine.Faults);
-        s_swapOuts += engine.Loop.Snapshot().SwapOuts;
+        _swapOuts += engine.Loop.Snapshot().SwapOuts;
 
         long choices = works.Sum(work => work.Choices);
         Assert.Equal(choices, Enum.GetValues<FinishReason>().Sum(reason => engine.Metrics.RequestSuccess(reason).Value));

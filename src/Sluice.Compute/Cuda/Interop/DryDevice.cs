@@ -13,9 +13,9 @@ internal static unsafe class DryDevice
     private const long AddressAlignment = 512;
 
     private static readonly nuint MemoryBytes = unchecked((nuint)(1L << 42));
-    private static int s_driverVersion = 13000;
-    private static long s_nextAddress = FirstAddress;
-    private static long s_nextHandle = 1;
+    private static int _driverVersion = 13000;
+    private static long _nextAddress = FirstAddress;
+    private static long _nextHandle = 1;
 
     /// <summary>No call reaches a device.</summary>
     public static bool IsOn { get; private set; }
@@ -38,7 +38,7 @@ internal static unsafe class DryDevice
         try
         {
             Driver driver = Driver.Load();
-            s_driverVersion = driver.Version;
+            _driverVersion = driver.Version;
             int count;
             if (driver.Init(0) == CudaResult.Success && driver.DeviceGetCount(&count) == CudaResult.Success)
             {
@@ -103,7 +103,7 @@ internal static unsafe class DryDevice
     [UnmanagedCallersOnly]
     private static int GetVersion(int* version)
     {
-        *version = s_driverVersion;
+        *version = _driverVersion;
         return 0;
     }
 
@@ -191,7 +191,7 @@ internal static unsafe class DryDevice
     private static int Allocate(nint* address, nuint bytes)
     {
         long size = ((long)bytes + AddressAlignment - 1) & -AddressAlignment;
-        *address = (nint)(Interlocked.Add(ref s_nextAddress, size) - size);
+        *address = (nint)(Interlocked.Add(ref _nextAddress, size) - size);
         return 0;
     }
 
@@ -212,14 +212,14 @@ internal static unsafe class DryDevice
     [UnmanagedCallersOnly]
     private static int MakeHandle(nint* handle)
     {
-        *handle = (nint)Interlocked.Increment(ref s_nextHandle);
+        *handle = (nint)Interlocked.Increment(ref _nextHandle);
         return 0;
     }
 
     [UnmanagedCallersOnly]
     private static int MakeSecondHandle(nint first, nint* handle)
     {
-        *handle = (nint)Interlocked.Increment(ref s_nextHandle);
+        *handle = (nint)Interlocked.Increment(ref _nextHandle);
         return 0;
     }
 

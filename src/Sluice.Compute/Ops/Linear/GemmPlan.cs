@@ -1,4 +1,3 @@
-using Sluice.Compute.Cuda;
 using Sluice.Compute.Cuda.Interop;
 
 namespace Sluice.Compute.Ops.Linear;

@@ -38,7 +38,7 @@ public sealed partial class SamplingLaunchTests
             defined["ROW_CONTROL_BYTES"] + (defined["ROW_BINS"] * 4) + (Math.Max(blocks, defined["ROW_LIST"]) * 8) + (blocks * 4),
             SamplingLaunch.SharedBytes(blocks * defined["ROW_BLOCK"], 1));
         Assert.Equal(defined["MAX_CLUSTER"], SamplingLaunch.ClusterSize(1, 128_256, MultiprocessorsOfH100));
-        Assert.Equal(defined["ROW_THREADS"], SamplingLaunch.Threads);
+        Assert.Equal(SamplingLaunch.Threads, defined["ROW_THREADS"]);
         Assert.Equal(defined["ROW_THREADS"] / 32, defined["ROW_WARPS"]);
     }
 
