@@ -182,6 +182,33 @@ public interface IBackend : IDisposable
     /// <param name="activation">f.</param>
     void GatedActivation(Tensor output, Tensor gateUp, Activation activation);
 
+    /// <summary>Chooses experts for each token and weighs them, as <see cref="Routing"/> says.</summary>
+    /// <param name="experts">int32 [tokens, chosenExperts]: numbers of the chosen, the best first.</param>
+    /// <param name="weights">float32 [tokens, chosenExperts].</param>
+    /// <param name="logits">float32 [tokens, experts].</param>
+    /// <param name="correction">float32 [1, experts]: added to the scores for the choice, not for the weights. Or none.</param>
+    /// <param name="routing">The rule.</param>
+    void Route(Tensor experts, Tensor weights, Tensor logits, Tensor? correction, Routing routing);
+
+    /// <summary>
+    /// <see cref="Linear"/> with the matrix of a chosen expert for each row: output[r] = input[r / n] * weights[experts[r]]^T (+
+    /// bias[experts[r]]), where n output rows share an input row. Only the matrices of chosen experts are read. On the CPU with the same
+    /// chains as in <see cref="Linear"/>: rows do not depend on each other.
+    /// </summary>
+    /// <param name="output">[tokens * chosenExperts, outFeatures].</param>
+    /// <param name="input">[tokens, inFeatures], or [tokens * chosenExperts, inFeatures]; rows may be strided.</param>
+    /// <param name="weights">[outFeatures, inFeatures] for each expert.</param>
+    /// <param name="bias">float32 [experts, outFeatures], or none.</param>
+    /// <param name="experts">int32 [tokens, chosenExperts], from <see cref="Route"/>.</param>
+    void ExpertLinear(Tensor output, Tensor input, ExpertWeights weights, Tensor? bias, Tensor experts);
+
+    /// <summary>output[t] = sum over j of weights[t, j] * input[t * n + j], added to what is in the output if that is asked for.</summary>
+    /// <param name="output">[tokens, width].</param>
+    /// <param name="input">[tokens * n, width].</param>
+    /// <param name="weights">float32 [tokens, n].</param>
+    /// <param name="accumulate">The sum starts at the output's present value, else at zero.</param>
+    void WeightedSum(Tensor output, Tensor input, Tensor weights, bool accumulate);
+
     /// <summary>output[i] = input[rows[i]].</summary>
     void GatherRows(Tensor output, Tensor input, Tensor rows);
 

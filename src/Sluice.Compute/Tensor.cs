@@ -41,4 +41,11 @@ public readonly record struct Tensor(nint Address, DType Type, int Rows, int Col
         ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)count, (uint)(Columns - start));
         return this with { Address = Address + start * Type.SizeBytes(), Columns = count };
     }
+
+    /// <summary>As many rows of <paramref name="columns"/> columns without gaps, at the beginning of the same memory.</summary>
+    public Tensor Narrow(int columns)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)columns, (uint)RowStride);
+        return new Tensor(Address, Type, Rows, columns);
+    }
 }

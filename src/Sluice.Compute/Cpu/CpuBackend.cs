@@ -3,6 +3,7 @@ using Sluice.Compute.Ops.Attention;
 using Sluice.Compute.Ops.Elementwise;
 using Sluice.Compute.Ops.Embedding;
 using Sluice.Compute.Ops.Linear;
+using Sluice.Compute.Ops.Moe;
 using Sluice.Compute.Ops.Norm;
 using Sluice.Compute.Ops.Sampling;
 
@@ -209,6 +210,24 @@ public sealed unsafe class CpuBackend : IBackend
     /// <inheritdoc/>
     public void GatedActivation(Tensor output, Tensor gateUp, Activation activation)
         => GatedActivationSimd.Run(_context, output, gateUp, activation);
+
+    /// <inheritdoc/>
+    public void Route(Tensor experts, Tensor weights, Tensor logits, Tensor? correction, Routing routing)
+    {
+        ArgumentNullException.ThrowIfNull(routing);
+        RouteSimd.Run(_context, experts, weights, logits, correction, routing);
+    }
+
+    /// <inheritdoc/>
+    public void ExpertLinear(Tensor output, Tensor input, ExpertWeights weights, Tensor? bias, Tensor experts)
+    {
+        ArgumentNullException.ThrowIfNull(weights);
+        ExpertLinearSimd.Run(_context, output, input, weights, bias, experts);
+    }
+
+    /// <inheritdoc/>
+    public void WeightedSum(Tensor output, Tensor input, Tensor weights, bool accumulate)
+        => WeightedSumSimd.Run(_context, output, input, weights, accumulate);
 
     /// <inheritdoc/>
     public void GatherRows(Tensor output, Tensor input, Tensor rows) => EmbeddingSimd.GatherRows(output, input, rows);

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace Sluice.Compute.Cpu;
 
 /// <summary>
-/// Working memory of operations: one buffer that all threads share and one for each thread. Buffers only grow, so that
+/// Working memory of operations: buffers that all threads share and one for each thread. Buffers only grow, so that
 /// nothing is allocated in steady state. Owned by the backend; grown only by the owner's thread between jobs. Contents
 /// do not survive an operation.
 /// </summary>
@@ -16,6 +16,8 @@ internal sealed unsafe class ScratchMemory(int threads) : IDisposable
     private nuint _threadBytes;
     private nint _shared;
     private nuint _sharedBytes;
+    private nint _outer;
+    private nuint _outerBytes;
 
     /// <summary>At least <paramref name="sizeBytes"/> that all threads see.</summary>
     public void* Shared(long sizeBytes)
@@ -29,6 +31,22 @@ internal sealed unsafe class ScratchMemory(int threads) : IDisposable
         }
 
         return (void*)_shared;
+    }
+
+    /// <summary>
+    /// As <see cref="Shared"/>, but other memory: for an operation that calls others, which use the shared buffer meanwhile.
+    /// </summary>
+    public void* Outer(long sizeBytes)
+    {
+        if ((nuint)sizeBytes > _outerBytes)
+        {
+            NativeMemory.AlignedFree((void*)_outer);
+            _outer = 0;
+            _outerBytes = Grown(sizeBytes);
+            _outer = (nint)NativeMemory.AlignedAlloc(_outerBytes, Alignment);
+        }
+
+        return (void*)_outer;
     }
 
     /// <summary>Makes every thread's own buffer at least this large.</summary>
@@ -56,6 +74,9 @@ internal sealed unsafe class ScratchMemory(int threads) : IDisposable
         NativeMemory.AlignedFree((void*)_shared);
         _shared = 0;
         _sharedBytes = 0;
+        NativeMemory.AlignedFree((void*)_outer);
+        _outer = 0;
+        _outerBytes = 0;
         for (int i = 0; i < threads; i++)
         {
             NativeMemory.AlignedFree((void*)_threadBuffers[i]);

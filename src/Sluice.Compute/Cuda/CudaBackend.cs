@@ -285,6 +285,18 @@ public sealed unsafe class CudaBackend : IBackend
         => GatedActivationCuda.Run(_context, output, gateUp, activation);
 
     /// <inheritdoc/>
+    public void Route(Tensor experts, Tensor weights, Tensor logits, Tensor? correction, Routing routing)
+        => throw NoExperts();
+
+    /// <inheritdoc/>
+    public void ExpertLinear(Tensor output, Tensor input, ExpertWeights weights, Tensor? bias, Tensor experts)
+        => throw NoExperts();
+
+    /// <inheritdoc/>
+    public void WeightedSum(Tensor output, Tensor input, Tensor weights, bool accumulate)
+        => throw NoExperts();
+
+    /// <inheritdoc/>
     public void GatherRows(Tensor output, Tensor input, Tensor rows) => EmbeddingCuda.GatherRows(_context, output, input, rows);
 
     /// <inheritdoc/>
@@ -360,6 +372,8 @@ public sealed unsafe class CudaBackend : IBackend
             throw new ArgumentException("Rows of the tensor do not follow each other.", nameof(tensor));
         }
     }
+
+    private static NotSupportedException NoExperts() => new("CUDA has no kernels for mixtures of experts; use the cpu device.");
 
     private static void RequireFloat(DType type)
     {

@@ -10,11 +10,14 @@ namespace Sluice.Layers;
 /// <param name="Projected">Output of attention and feed-forward: [tokens, hiddenSize].</param>
 /// <param name="QueryKeyValue">[tokens, (heads + 2 * kvHeads) * headDim].</param>
 /// <param name="Attended">[tokens, heads * headDim].</param>
-/// <param name="GateUp">[tokens, 2 * intermediateSize].</param>
-/// <param name="Gated">[tokens, intermediateSize].</param>
+/// <param name="GateUp">[tokens, 2 * width] for the widest feed-forward; a narrower one uses the beginning of the memory.</param>
+/// <param name="Gated">[tokens, width].</param>
 internal readonly record struct DecoderBuffers(
     Tensor Residual, Tensor Normed, Tensor Projected, Tensor QueryKeyValue, Tensor Attended, Tensor GateUp, Tensor Gated)
 {
+    /// <summary>For mixtures of experts; none in dense models.</summary>
+    public ExpertBuffers? Experts { get; init; }
+
     /// <summary>The first <paramref name="tokenCount"/> rows of all.</summary>
     public DecoderBuffers Slice(int tokenCount) => new(
         Residual.SliceRows(0, tokenCount),
@@ -23,5 +26,8 @@ internal readonly record struct DecoderBuffers(
         QueryKeyValue.SliceRows(0, tokenCount),
         Attended.SliceRows(0, tokenCount),
         GateUp.SliceRows(0, tokenCount),
-        Gated.SliceRows(0, tokenCount));
+        Gated.SliceRows(0, tokenCount))
+    {
+        Experts = Experts?.Slice(tokenCount),
+    };
 }

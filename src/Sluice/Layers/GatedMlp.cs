@@ -6,15 +6,15 @@ namespace Sluice.Layers;
 /// <param name="gateUp">To [gate | up].</param>
 /// <param name="down">Back to the hidden size.</param>
 /// <param name="activation">f.</param>
-internal sealed class GatedMlp(Linear gateUp, Linear down, Activation activation)
+internal sealed class GatedMlp(Linear gateUp, Linear down, Activation activation) : IFeedForward
 {
-    /// <param name="backend">Device.</param>
-    /// <param name="buffers">The step's buffers; <see cref="DecoderBuffers.Projected"/> receives the result.</param>
-    /// <param name="input">[tokens, hiddenSize].</param>
+    /// <inheritdoc/>
     public void Forward(IBackend backend, in DecoderBuffers buffers, Tensor input)
     {
-        gateUp.Forward(backend, buffers.GateUp, input);
-        backend.GatedActivation(buffers.Gated, buffers.GateUp, activation);
-        down.Forward(backend, buffers.Projected, buffers.Gated);
+        Tensor fused = buffers.GateUp.Narrow(gateUp.OutFeatures);
+        Tensor gated = buffers.Gated.Narrow(gateUp.OutFeatures / 2);
+        gateUp.Forward(backend, fused, input);
+        backend.GatedActivation(gated, fused, activation);
+        down.Forward(backend, buffers.Projected, gated);
     }
 }

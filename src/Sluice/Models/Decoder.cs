@@ -34,8 +34,11 @@ internal abstract class Decoder : ICausalLm
             Projected: builder.Buffer(config.HiddenSize),
             QueryKeyValue: builder.Buffer((config.Heads + (2 * config.KvHeads)) * config.HeadDim),
             Attended: builder.Buffer(config.Heads * config.HeadDim),
-            GateUp: builder.Buffer(2 * config.IntermediateSize),
-            Gated: builder.Buffer(config.IntermediateSize));
+            GateUp: builder.Buffer(2 * config.DenseWidth),
+            Gated: builder.Buffer(config.DenseWidth))
+        {
+            Experts = config.Moe is { } moe ? MoeParts.Buffers(builder, moe) : null,
+        };
     }
 
     public ModelConfig Config { get; }

@@ -73,6 +73,34 @@ internal sealed class ModelBuilder
     public Norm Norm(string name, int width, float gainOffset = 0) =>
         new(Vector(width, (name + ".weight", width)), Config.RmsNormEpsilon, gainOffset);
 
+    /// <summary>
+    /// A matrix for each expert, of several projections of one input, in the order given; the tensors of expert 3 are
+    /// <c>PREFIX.3.NAME.weight</c>.
+    /// </summary>
+    /// <param name="prefix">Such as <c>model.layers.0.mlp.experts</c>.</param>
+    /// <param name="expertCount">Experts.</param>
+    /// <param name="columns">Input features.</param>
+    /// <param name="parts">Names and output features.</param>
+    public ExpertWeights Experts(string prefix, int expertCount, int columns, params ReadOnlySpan<(string Name, int Rows)> parts)
+    {
+        var experts = new Weight[expertCount];
+        var named = new (string Name, int Rows)[parts.Length];
+        for (int expert = 0; expert < expertCount; expert++)
+        {
+            for (int i = 0; i < parts.Length; i++)
+            {
+                named[i] = ($"{prefix}.{expert}.{parts[i].Name}", parts[i].Rows);
+            }
+
+            experts[expert] = Matrix(columns, named);
+        }
+
+        return new ExpertWeights(experts);
+    }
+
+    /// <summary>A vector by its full tensor name, in float32: [1, length].</summary>
+    public Tensor Vector(string name, int length) => Vector(length, (name, length));
+
     /// <summary>A matrix by its full tensor name.</summary>
     public Weight Matrix(string name, int rows, int columns)
     {
@@ -83,12 +111,18 @@ internal sealed class ModelBuilder
     }
 
     /// <summary>Buffer for activations of the largest batch: [maxBatchedTokens, columns].</summary>
-    public Tensor Buffer(int columns)
+    public Tensor Buffer(int columns) => Buffer(columns, rowsPerToken: 1, _activationType);
+
+    /// <summary>Activations with several rows for each token.</summary>
+    public Tensor Buffer(int columns, int rowsPerToken) => Buffer(columns, rowsPerToken, _activationType);
+
+    /// <summary>Buffer for elements of another type than activations have.</summary>
+    public Tensor Buffer(int columns, int rowsPerToken, DType type)
     {
-        ActivationBytesPerToken += (long)columns * _activationType.SizeBytes();
-        WorkspaceBytes += (long)Limits.MaxBatchedTokens * columns * _activationType.SizeBytes();
-        return _backend?.Allocate(Limits.MaxBatchedTokens, columns, _activationType)
-            ?? new Tensor(0, _activationType, Limits.MaxBatchedTokens, columns);
+        int rows = checked(Limits.MaxBatchedTokens * rowsPerToken);
+        ActivationBytesPerToken += (long)rowsPerToken * columns * type.SizeBytes();
+        WorkspaceBytes += (long)rows * columns * type.SizeBytes();
+        return _backend?.Allocate(rows, columns, type) ?? new Tensor(0, type, rows, columns);
     }
 
     /// <summary>Cosines and sines; layers with equal parameters share them.</summary>

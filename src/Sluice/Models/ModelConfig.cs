@@ -59,6 +59,12 @@ internal sealed record ModelConfig
 
     public int? PadTokenId { get; init; }
 
+    /// <summary>The mixture of experts; none in dense models.</summary>
+    public MoeConfig? Moe { get; init; }
+
+    /// <summary>Width of the widest feed-forward that every token goes through; 0 when all of them are chosen.</summary>
+    public int DenseWidth => Moe is null ? IntermediateSize : Math.Max(Moe.HasDenseLayers ? IntermediateSize : 0, Moe.SharedWidth);
+
     /// <summary>Window and rotary parameters of each layer.</summary>
     public required IReadOnlyList<LayerConfig> Layers { get; init; }
 

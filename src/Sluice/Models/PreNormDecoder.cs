@@ -4,7 +4,7 @@ using Sluice.Layers;
 namespace Sluice.Models;
 
 /// <summary>A layer of <see cref="PreNormDecoder"/>.</summary>
-internal sealed record PreNormLayer(Norm InputNorm, Attention Attention, Norm PostAttentionNorm, GatedMlp Mlp);
+internal sealed record PreNormLayer(Norm InputNorm, Attention Attention, Norm PostAttentionNorm, IFeedForward FeedForward);
 
 /// <summary>
 /// Llama's order of things, which many families share: x += attention(norm(x)); x += mlp(norm(x)). Each addition is fused with
@@ -37,7 +37,7 @@ internal sealed class PreNormDecoder : Decoder
             PreNormLayer layer = _layers[index];
             layer.Attention.Forward(Backend, buffers, buffers.Normed, inputs.KvLayers[index], inputs.Plan);
             layer.PostAttentionNorm.AddForward(Backend, buffers.Normed, buffers.Residual, buffers.Projected);
-            layer.Mlp.Forward(Backend, buffers, buffers.Normed);
+            layer.FeedForward.Forward(Backend, buffers, buffers.Normed);
             if (index + 1 < _layers.Length)
             {
                 _layers[index + 1].InputNorm.AddForward(Backend, buffers.Normed, buffers.Residual, buffers.Projected);

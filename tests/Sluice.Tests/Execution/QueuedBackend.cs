@@ -163,6 +163,15 @@ internal sealed class QueuedBackend : IBackend
     public void GatedActivation(Tensor output, Tensor gateUp, Activation activation) =>
         Enqueue(() => _processor.GatedActivation(output, gateUp, activation));
 
+    public void Route(Tensor experts, Tensor weights, Tensor logits, Tensor? correction, Routing routing) =>
+        Enqueue(() => _processor.Route(experts, weights, logits, correction, routing));
+
+    public void ExpertLinear(Tensor output, Tensor input, ExpertWeights weights, Tensor? bias, Tensor experts) =>
+        Enqueue(() => _processor.ExpertLinear(output, input, weights, bias, experts));
+
+    public void WeightedSum(Tensor output, Tensor input, Tensor weights, bool accumulate) =>
+        Enqueue(() => _processor.WeightedSum(output, input, weights, accumulate));
+
     public void GatherRows(Tensor output, Tensor input, Tensor rows) => Enqueue(() => _processor.GatherRows(output, input, rows));
 
     public void SoftCap(Tensor values, float cap) => Enqueue(() => _processor.SoftCap(values, cap));
