@@ -46,8 +46,12 @@ public interface IBackend : IDisposable
     /// <param name="sourceType">Element type of <paramref name="source"/>.</param>
     void UploadRows(Weight weight, int firstRow, ReadOnlySpan<byte> source, DType sourceType);
 
-    /// <summary>Memory for one layer of the paged cache. Owned by the backend.</summary>
-    KvLayer AllocateKvLayer(int blockCount, int blockSize, int heads, int keyDim, int valueDim, DType type);
+    /// <summary>
+    /// Memory for one layer of the paged cache. Owned by the backend. With <paramref name="valuesInKeys"/> a value is the first
+    /// <paramref name="valueDim"/> elements of its key, a multiple of 16, and takes no memory of its own.
+    /// </summary>
+    KvLayer AllocateKvLayer(
+        int blockCount, int blockSize, int heads, int keyDim, int valueDim, DType type, bool valuesInKeys = false);
 
     /// <summary>
     /// Copies host data into a contiguous tensor, in order with the operations and without waiting for them. The span may be reused on
@@ -141,13 +145,23 @@ public interface IBackend : IDisposable
     void Linear(Tensor output, Tensor input, Weight weight, Tensor? bias);
 
     /// <summary>
-    /// Norms each head of queries and keys where a model asks for it, rotates the leading <see cref="RotaryTable.RotaryDim"/> elements of
-    /// the head, element i with element i + rotaryDim / 2 (the half-split form of released checkpoints), and writes the rotated keys and
-    /// the values into the cache.
+    /// A linear layer of each of <c>groups</c> equal parts of the columns by itself: the matrix has one block a group on its diagonal.
+    /// A group of the input is [x | rest], and of the output [x * block^T | rest]: what a group has beyond the block's columns is copied
+    /// behind the results. Each output element is one chain as in <see cref="Linear"/>.
+    /// </summary>
+    /// <param name="output">[tokens, groups * (blockRows + rest)]; rows may be strided.</param>
+    /// <param name="input">[tokens, groups * (blockColumns + rest)]; rows may be strided.</param>
+    /// <param name="weight">The blocks below each other: [groups * blockRows, blockColumns]; blockRows is a multiple of 16.</param>
+    /// <param name="groups">Number of blocks.</param>
+    void BlockDiagonalLinear(Tensor output, Tensor input, Weight weight, int groups);
+
+    /// <summary>
+    /// Norms each head of queries and keys where a model asks for it, rotates <see cref="RotaryTable.RotaryDim"/> elements of
+    /// the head in pairs as the table says, and writes the rotated keys and the values into the cache.
     /// </summary>
     /// <param name="queries">[tokens, heads * keyDim], changed in place; rows may be strided. May have no columns.</param>
     /// <param name="keys">[tokens, kvHeads * keyDim]; rows may be strided. What it holds afterwards is not defined.</param>
-    /// <param name="values">[tokens, kvHeads * valueDim]; rows may be strided.</param>
+    /// <param name="values">[tokens, kvHeads * valueDim]; rows may be strided. No columns where the layer's values are in its keys.</param>
     /// <param name="positions">int32 [1, tokens]; not read where nothing is rotated.</param>
     /// <param name="table">Cosines and sines by position; a rotaryDim of 0 rotates nothing.</param>
     /// <param name="layer">The cache.</param>

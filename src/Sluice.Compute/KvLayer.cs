@@ -18,6 +18,12 @@ public readonly record struct KvLayer(
     private readonly long _keyPaddingBytes;
     private readonly long _valuePaddingBytes;
 
+    /// <summary>
+    /// True when a value is the first <see cref="ValueDim"/> elements of its key, and is stored nowhere else; <see cref="Values"/> is
+    /// then not an address.
+    /// </summary>
+    public bool ValuesInKeys { get; init; }
+
     /// <summary>Bytes of the keys of a block, with padding where the backend's layout has some.</summary>
     public long KeyBlockBytes
     {
@@ -28,7 +34,7 @@ public readonly record struct KvLayer(
     /// <summary>Bytes of the values of a block, with padding where the backend's layout has some.</summary>
     public long ValueBlockBytes
     {
-        get => ((long)BlockSize * Heads * ValueDim * Type.SizeBytes()) + _valuePaddingBytes;
+        get => ValuesInKeys ? 0 : ((long)BlockSize * Heads * ValueDim * Type.SizeBytes()) + _valuePaddingBytes;
         init => _valuePaddingBytes = value - ((long)BlockSize * Heads * ValueDim * Type.SizeBytes());
     }
 

@@ -83,7 +83,8 @@ public sealed unsafe class CpuBackend : IBackend
     }
 
     /// <inheritdoc/>
-    public KvLayer AllocateKvLayer(int blockCount, int blockSize, int heads, int keyDim, int valueDim, DType type)
+    public KvLayer AllocateKvLayer(
+        int blockCount, int blockSize, int heads, int keyDim, int valueDim, DType type, bool valuesInKeys = false)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(blockCount);
         RequireFloat(type);
@@ -92,11 +93,18 @@ public sealed unsafe class CpuBackend : IBackend
             throw new ArgumentOutOfRangeException(nameof(blockSize), blockSize, "A block has 1, 2, 4, 8 or a multiple of 16 tokens.");
         }
 
-        KvLayout layout = new(blockSize, heads, keyDim, valueDim, type);
+        if (valuesInKeys && (valueDim > keyDim || valueDim % PackedWeight.PanelRows != 0))
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(valueDim), valueDim, $"Values inside of keys have a multiple of {PackedWeight.PanelRows} elements, at most a key's.");
+        }
+
+        KvLayout layout = new(blockSize, heads, keyDim, valueDim, type, valuesInKeys);
         nint keys = _memory.Allocate(blockCount * layout.KeyBlockBytes, $"the keys of {blockCount} cache blocks");
-        nint values = _memory.Allocate(blockCount * layout.ValueBlockBytes, $"the values of {blockCount} cache blocks");
+        nint values = valuesInKeys ? 0 : _memory.Allocate(blockCount * layout.ValueBlockBytes, $"the values of {blockCount} cache blocks");
         return new KvLayer(keys, values, type, blockCount, blockSize, heads, keyDim, valueDim)
         {
+            ValuesInKeys = valuesInKeys,
             KeyBlockBytes = layout.KeyBlockBytes,
             ValueBlockBytes = layout.ValueBlockBytes,
         };
@@ -192,6 +200,13 @@ public sealed unsafe class CpuBackend : IBackend
     {
         ArgumentNullException.ThrowIfNull(weight);
         LinearSimd.Run(_context, output, input, weight, bias);
+    }
+
+    /// <inheritdoc/>
+    public void BlockDiagonalLinear(Tensor output, Tensor input, Weight weight, int groups)
+    {
+        ArgumentNullException.ThrowIfNull(weight);
+        BlockDiagonalLinearSimd.Run(_context, output, input, weight, groups);
     }
 
     /// <inheritdoc/>

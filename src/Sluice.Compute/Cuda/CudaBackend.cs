@@ -120,8 +120,14 @@ public sealed unsafe class CudaBackend : IBackend
     }
 
     /// <inheritdoc/>
-    public KvLayer AllocateKvLayer(int blockCount, int blockSize, int heads, int keyDim, int valueDim, DType type)
+    public KvLayer AllocateKvLayer(
+        int blockCount, int blockSize, int heads, int keyDim, int valueDim, DType type, bool valuesInKeys = false)
     {
+        if (valuesInKeys)
+        {
+            throw new NotSupportedException("A cache whose values are inside of its keys is not supported on a GPU.");
+        }
+
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(blockCount);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(heads);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(keyDim);
@@ -266,6 +272,10 @@ public sealed unsafe class CudaBackend : IBackend
         ArgumentNullException.ThrowIfNull(weight);
         LinearCuda.Run(_context, output, input, weight, bias);
     }
+
+    /// <inheritdoc/>
+    public void BlockDiagonalLinear(Tensor output, Tensor input, Weight weight, int groups) =>
+        throw new NotSupportedException("A block-diagonal linear layer is not supported on a GPU.");
 
     /// <inheritdoc/>
     public void RotateAndWriteKv(

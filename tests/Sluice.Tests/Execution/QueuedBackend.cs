@@ -73,8 +73,9 @@ internal sealed class QueuedBackend : IBackend
     public void UploadRows(Weight weight, int firstRow, ReadOnlySpan<byte> source, DType sourceType) =>
         _processor.UploadRows(weight, firstRow, source, sourceType);
 
-    public KvLayer AllocateKvLayer(int blockCount, int blockSize, int heads, int keyDim, int valueDim, DType type) =>
-        _processor.AllocateKvLayer(blockCount, blockSize, heads, keyDim, valueDim, type);
+    public KvLayer AllocateKvLayer(
+        int blockCount, int blockSize, int heads, int keyDim, int valueDim, DType type, bool valuesInKeys = false) =>
+        _processor.AllocateKvLayer(blockCount, blockSize, heads, keyDim, valueDim, type, valuesInKeys);
 
     public void Upload<T>(Tensor destination, ReadOnlySpan<T> source)
         where T : unmanaged
@@ -149,6 +150,9 @@ internal sealed class QueuedBackend : IBackend
 
     public void Linear(Tensor output, Tensor input, Weight weight, Tensor? bias) =>
         Enqueue(() => _processor.Linear(output, input, weight, bias));
+
+    public void BlockDiagonalLinear(Tensor output, Tensor input, Weight weight, int groups) =>
+        Enqueue(() => _processor.BlockDiagonalLinear(output, input, weight, groups));
 
     public void RotateAndWriteKv(
         Tensor queries, Tensor keys, Tensor values, Tensor positions, RotaryTable table, KvLayer layer, Tensor slots, HeadNorms? norms = null) =>

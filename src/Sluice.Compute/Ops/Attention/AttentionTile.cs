@@ -6,8 +6,9 @@ using Sluice.Compute.Ops.Linear;
 namespace Sluice.Compute.Ops.Attention;
 
 /// <summary>
-/// Attention of a tile of query rows (tokens of one sequence by the query heads of one key-value head). Scores and weighted
-/// sums are products on the tiles of the linear layer; row r is head r % group of token r / group.
+/// Attention of a tile of query rows (tokens of one sequence by query heads of one key-value head). Scores and weighted
+/// sums are products on the tiles of the linear layer; row r is head r % group of token r / group, the group being the heads of the
+/// tile.
 /// </summary>
 internal unsafe struct AttentionTile
 {
@@ -24,6 +25,7 @@ internal unsafe struct AttentionTile
     public int* Blocks;
     public AttentionShape Shape;
     public int KvHead;
+    public int FirstHead;
     public int FirstPosition;
     public int Group;
     public int Rows;
@@ -34,7 +36,7 @@ internal unsafe struct AttentionTile
     /// <summary>Where a thread's scratch buffer holds what, in floats.</summary>
     internal readonly struct Layout
     {
-        public Layout(int rows, int keyDim, int valueDim)
+        public Layout(int rows, int keyDim, int valueDim, bool valuesInKeys)
         {
             // A tile may have more rows than are left.
             long padded = rows + Tiles.MaxRows;
@@ -44,7 +46,8 @@ internal unsafe struct AttentionTile
             Total = Part + (padded * ValueStride);
             States = Total + (padded * ValueStride);
             TotalStates = States + (rows * PartState.Floats);
-            SizeBytes = (TotalStates + (rows * PartState.Floats)) * sizeof(float);
+            Turned = TotalStates + (rows * PartState.Floats);
+            SizeBytes = (Turned + (valuesInKeys ? (long)Chunk * ValueStride : 0)) * sizeof(float);
             SavedValues = rows * ValueStride;
             SavedFloats = SavedValues + (rows * PartState.Floats);
         }
@@ -66,6 +69,9 @@ internal unsafe struct AttentionTile
         public long States { get; }
 
         public long TotalStates { get; }
+
+        /// <summary>Values of a chunk that were inside of keys: [value / 16][token][16].</summary>
+        public long Turned { get; }
 
         public long SizeBytes { get; }
     }
@@ -91,7 +97,7 @@ internal unsafe struct AttentionTile
                 // Rows beyond the last repeat it; their results are not stored.
                 int row = Math.Min(first + r, Rows - 1);
                 float* query = (float*)queries.Address + ((long)(row / Group) * queries.RowStride)
-                    + ((long)((KvHead * Group) + (row % Group)) * Shape.HeadDim);
+                    + ((long)(FirstHead + (row % Group)) * Shape.HeadDim);
                 for (int i = 0; i < Shape.HeadDim; i++)
                 {
                     packed[((long)i * tileRows) + r] = query[i] * Shape.Scale;
@@ -184,11 +190,11 @@ internal unsafe struct AttentionTile
         {
             float* total = Buffer + Scratch.Total + ((long)row * Scratch.ValueStride);
             float* result = (float*)output.Address + ((long)(row / Group) * output.RowStride)
-                + ((long)((KvHead * Group) + (row % Group)) * ValueDim);
+                + ((long)(FirstHead + (row % Group)) * ValueDim);
             float sum = totals[row].Sum;
             if (Shape.Sinks.Address != 0)
             {
-                sum = AddSink(((float*)Shape.Sinks.Address)[(KvHead * Group) + (row % Group)], totals[row], total);
+                sum = AddSink(((float*)Shape.Sinks.Address)[FirstHead + (row % Group)], totals[row], total);
             }
 
             for (int i = 0; i < ValueDim; i++)
@@ -315,29 +321,57 @@ internal unsafe struct AttentionTile
             OutputPanelStride = Lanes,
             Accumulate = true,
         };
-        for (int token = start; token < end;)
+        if (Layer.ValuesInKeys)
+        {
+            float* turned = Buffer + Scratch.Turned;
+            TurnKeys<TFormat>(chunk, start, end, turned);
+            call.KCount = end - start;
+            call.PanelStride = Chunk * Lanes * sizeof(float);
+            AddPanels<Float32Panel>(ref call, (byte*)(turned + ((start - chunk) * Lanes)), start - chunk);
+            return;
+        }
+
+        for (int token = start; token < end; token += call.KCount)
         {
             int offset = token % Layer.BlockSize;
             call.KCount = Math.Min(Layer.BlockSize - offset, end - token);
-            byte* panels = Layer.ValuePanel(Blocks[token / Layer.BlockSize], KvHead, offset);
-            for (int row = 0; row < Rows;)
-            {
-                int tileRows = Tiles.RowsFor(Rows - row);
-                int tilePanels = Tiles.PanelsFor(tileRows);
-                call.Rows = Math.Min(tileRows, Rows - row);
-                call.Input = Scores + ((long)row * ScoreStride) + (token - chunk);
-                for (int panel = 0; panel < Layer.ValuePanels; panel += tilePanels)
-                {
-                    call.Panels = Math.Min(tilePanels, Layer.ValuePanels - panel);
-                    call.Panel = panels + (panel * Layer.ValuePanelBytes);
-                    call.Output = Buffer + Scratch.Part + ((long)row * Scratch.ValueStride) + (panel * Lanes);
-                    Tiles.Run<TFormat, WeightInput>(in call, tileRows);
-                }
+            AddPanels<TFormat>(ref call, Layer.ValuePanel(Blocks[token / Layer.BlockSize], KvHead, offset), token - chunk);
+        }
+    }
 
-                row += tileRows;
+    private readonly void AddPanels<TFormat>(ref TileCall call, byte* panels, int firstWeight)
+        where TFormat : unmanaged, IPanelFormat
+    {
+        for (int row = 0; row < Rows;)
+        {
+            int tileRows = Tiles.RowsFor(Rows - row);
+            int tilePanels = Tiles.PanelsFor(tileRows);
+            call.Rows = Math.Min(tileRows, Rows - row);
+            call.Input = Scores + ((long)row * ScoreStride) + firstWeight;
+            for (int panel = 0; panel < Layer.ValuePanels; panel += tilePanels)
+            {
+                call.Panels = Math.Min(tilePanels, Layer.ValuePanels - panel);
+                call.Panel = panels + (panel * call.PanelStride);
+                call.Output = Buffer + Scratch.Part + ((long)row * Scratch.ValueStride) + (panel * Lanes);
+                Tiles.Run<TFormat, WeightInput>(in call, tileRows);
             }
 
-            token += call.KCount;
+            row += tileRows;
+        }
+    }
+
+    // Keys lie token beside token for the scores; the weighted sum wants element beside element. Once for all rows of the tile.
+    private readonly void TurnKeys<TFormat>(int chunk, int start, int end, float* turned)
+        where TFormat : unmanaged, IPanelFormat
+    {
+        int panelTokens = Math.Min(Layer.BlockSize, Lanes);
+        for (int token = start; token < end; token += panelTokens)
+        {
+            byte* panel = KeyPanel(token);
+            for (int element = 0; element < ValueDim; element += Lanes, panel += Lanes / 2 * TFormat.PairBytes)
+            {
+                PanelTranspose.Run<TFormat>(panel, panelTokens, turned + (element * Chunk) + ((token - chunk) * Lanes));
+            }
         }
     }
 

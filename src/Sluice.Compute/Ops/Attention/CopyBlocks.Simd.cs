@@ -51,7 +51,10 @@ internal static unsafe class CopyBlocksSimd
                 Guard.RequireIndex(block, Shape.BlockCount, "block");
                 byte* host = (byte*)Copies[copy].HostAddress + (layer * Shape.BlockBytes);
                 Move((byte*)Layers[layer].Keys + (block * Shape.KeyBlockBytes), host, Shape.KeyBlockBytes);
-                Move((byte*)Layers[layer].Values + (block * Shape.ValueBlockBytes), host + Shape.KeyBlockBytes, Shape.ValueBlockBytes);
+                if (Shape.ValueBlockBytes > 0)
+                {
+                    Move((byte*)Layers[layer].Values + (block * Shape.ValueBlockBytes), host + Shape.KeyBlockBytes, Shape.ValueBlockBytes);
+                }
             }
         }
 

@@ -7,21 +7,22 @@ namespace Sluice.Compute.Ops.Attention;
 /// (<see cref="IPanelFormat"/>), so that scores and weighted sums run on the same kernels.
 /// Keys, for each block and head: panels of 16 tokens by keyDim, a panel's "features" being tokens.
 /// Values, for each block and head: panels of 16 value elements by the block's tokens, a panel's k being tokens.
-/// Lanes beyond the block size or the value width are padding.
+/// Lanes beyond the block size or the value width are padding. Values inside of keys have no panels: attention turns the keys' panels.
 /// </summary>
 internal readonly unsafe struct KvLayout
 {
     private const int Lanes = PackedWeight.PanelRows;
 
     public KvLayout(KvLayer layer)
-        : this(layer.BlockSize, layer.Heads, layer.KeyDim, layer.ValueDim, layer.Type)
+        : this(layer.BlockSize, layer.Heads, layer.KeyDim, layer.ValueDim, layer.Type, layer.ValuesInKeys)
     {
         Keys = (byte*)layer.Keys;
         Values = (byte*)layer.Values;
     }
 
-    public KvLayout(int blockSize, int heads, int keyDim, int valueDim, DType type)
+    public KvLayout(int blockSize, int heads, int keyDim, int valueDim, DType type, bool valuesInKeys = false)
     {
+        ValuesInKeys = valuesInKeys;
         Type = type;
         BlockSize = blockSize;
         KeyPanelBytes = PackedWeight.PanelBytes(keyDim, type);
@@ -30,8 +31,10 @@ internal readonly unsafe struct KvLayout
         KeyHeadBytes = PackedWeight.PanelCount(blockSize) * KeyPanelBytes;
         ValueHeadBytes = ValuePanels * ValuePanelBytes;
         KeyBlockBytes = KeyHeadBytes * heads;
-        ValueBlockBytes = ValueHeadBytes * heads;
+        ValueBlockBytes = valuesInKeys ? 0 : ValueHeadBytes * heads;
     }
+
+    public bool ValuesInKeys { get; }
 
     public byte* Keys { get; }
 
@@ -71,6 +74,8 @@ internal readonly unsafe struct KvLayout
 
     /// <summary>One element of a value.</summary>
     public byte* ValueElement(int block, int head, int offset, int element)
-        => ValuePanel(block, head, 0) + (element / Lanes * ValuePanelBytes)
-            + PackedWeight.OffsetOf(element % Lanes, offset, int.MaxValue, Type);
+        => ValuesInKeys
+            ? KeyElement(block, head, offset, element)
+            : ValuePanel(block, head, 0) + (element / Lanes * ValuePanelBytes)
+                + PackedWeight.OffsetOf(element % Lanes, offset, int.MaxValue, Type);
 }

@@ -6,7 +6,8 @@ namespace Sluice.Compute.Ops.Attention;
 
 /// <summary>
 /// Attention in place over the paged cache, as <see cref="PagedAttentionReference"/> defines it. A part of the work is a tile of
-/// query tokens of one sequence with all query heads of one key-value head, which share what is read of the cache.
+/// query tokens of one sequence with query heads of one key-value head (all of them where they are few), which share what is read of
+/// the cache.
 /// </summary>
 internal static unsafe class PagedAttentionSimd
 {
@@ -40,7 +41,9 @@ internal static unsafe class PagedAttentionSimd
         where TFormat : unmanaged, IPanelFormat
     {
         int group = shape.Heads / shape.KvHeads;
-        int tokensPerTile = Math.Max(1, TileRows / group);
+        int headTiles = (group + TileRows - 1) / TileRows;
+        int headsPerTile = (group + headTiles - 1) / headTiles;
+        int tokensPerTile = Math.Max(1, TileRows / headsPerTile);
         int* queryStarts = (int*)plan.QueryStarts.Address;
         int tiles = 0;
         for (int sequence = 0; sequence < plan.SequenceCount; sequence++)
@@ -48,13 +51,14 @@ internal static unsafe class PagedAttentionSimd
             tiles += TilesOf(queryStarts, sequence, tokensPerTile);
         }
 
-        int parts = tiles * shape.KvHeads;
-        AttentionTile.Layout scratch = new(Math.Min(tokensPerTile, plan.MaxQueryCount) * group, shape.HeadDim, layer.ValueDim);
+        int parts = tiles * shape.KvHeads * headTiles;
+        AttentionTile.Layout scratch = new(
+            Math.Min(tokensPerTile, plan.MaxQueryCount) * headsPerTile, shape.HeadDim, layer.ValueDim, layer.ValuesInKeys);
         context.Scratch.EnsureThreadBytes(scratch.SizeBytes);
 
         // A few decodes over long contexts leave most threads without a tile: they share the partitions of the context instead.
         int partitions = (plan.MaxContextLength + PagedAttentionReference.PartitionTokens - 1) / PagedAttentionReference.PartitionTokens;
-        bool split = partitions > 1 && parts < context.Pool.Threads * 2 && plan.MaxQueryCount * group <= TileRows;
+        bool split = partitions > 1 && parts < context.Pool.Threads * 2 && plan.MaxQueryCount * headsPerTile <= TileRows;
         long savedFloats = split ? (long)parts * partitions * scratch.SavedFloats : 0;
         int* tileStarts = (int*)context.Scratch.Shared((savedFloats + plan.SequenceCount + 1) * sizeof(int));
         tileStarts[0] = 0;
@@ -74,6 +78,8 @@ internal static unsafe class PagedAttentionSimd
             ThreadScratch = context.Scratch.ThreadBuffers,
             TileStarts = tileStarts,
             TokensPerTile = tokensPerTile,
+            HeadTiles = headTiles,
+            HeadsPerTile = headsPerTile,
             Partitions = partitions,
             Saved = (float*)(tileStarts + plan.SequenceCount + 1),
         };
@@ -115,6 +121,8 @@ internal static unsafe class PagedAttentionSimd
         public nint* ThreadScratch;
         public int* TileStarts;
         public int TokensPerTile;
+        public int HeadTiles;
+        public int HeadsPerTile;
         public int Partitions;
         public float* Saved;
         public AttentionPhase Phase;
@@ -129,13 +137,16 @@ internal static unsafe class PagedAttentionSimd
             }
 
             // Late tiles of a prompt see the longest context: they go first.
-            int tile = TileStarts[Plan.SequenceCount] - 1 - (index / Shape.KvHeads);
+            int tile = TileStarts[Plan.SequenceCount] - 1 - (index / (Shape.KvHeads * HeadTiles));
             int sequence = new ReadOnlySpan<int>(TileStarts, Plan.SequenceCount + 1).BinarySearch(tile);
             sequence = sequence < 0 ? ~sequence - 1 : LastEqual(sequence, tile);
             int* queryStarts = (int*)Plan.QueryStarts.Address;
             int firstRow = queryStarts[sequence] + ((tile - TileStarts[sequence]) * TokensPerTile);
             int sequenceEnd = queryStarts[sequence + 1];
+            int kvHead = index / HeadTiles % Shape.KvHeads;
             int group = Shape.Heads / Shape.KvHeads;
+            int firstOfGroup = index % HeadTiles * HeadsPerTile;
+            int heads = Math.Min(HeadsPerTile, group - firstOfGroup);
             AttentionTile attention = new()
             {
                 Layer = new KvLayout(Layer),
@@ -143,15 +154,16 @@ internal static unsafe class PagedAttentionSimd
                 Buffer = (float*)ThreadScratch[thread],
                 Blocks = (int*)Plan.BlockTables.Address + ((long)sequence * Plan.BlockTables.RowStride),
                 Shape = Shape,
-                KvHead = index % Shape.KvHeads,
+                KvHead = kvHead,
+                FirstHead = (kvHead * group) + firstOfGroup,
                 FirstPosition = ((int*)Plan.ContextLengths.Address)[sequence] - (sequenceEnd - firstRow),
-                Group = group,
-                Rows = Math.Min(TokensPerTile, sequenceEnd - firstRow) * group,
+                Group = heads,
+                Rows = Math.Min(TokensPerTile, sequenceEnd - firstRow) * heads,
                 ValueDim = Layer.ValueDim,
             };
             float* saved = Saved + ((long)index * Partitions * Scratch.SavedFloats);
-            Tensor queries = Queries.SliceRows(firstRow, attention.Rows / group);
-            Tensor output = Output.SliceRows(firstRow, attention.Rows / group);
+            Tensor queries = Queries.SliceRows(firstRow, attention.Rows / heads);
+            Tensor output = Output.SliceRows(firstRow, attention.Rows / heads);
             switch (Phase)
             {
                 case AttentionPhase.Whole:

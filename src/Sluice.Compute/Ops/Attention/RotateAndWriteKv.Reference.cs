@@ -3,8 +3,8 @@ using Sluice.Compute.Ops.Norm;
 namespace Sluice.Compute.Ops.Attention;
 
 /// <summary>
-/// The definition of the norms of heads, the rotary embedding (element i turns with element i + rotaryDim / 2) and of writing keys
-/// and values into their cache slots.
+/// The definition of the norms of heads, the rotary embedding (element i turns with element i + rotaryDim / 2, or with its neighbour)
+/// and of writing keys and values into their cache slots.
 /// </summary>
 internal static unsafe class RotateAndWriteKvReference
 {
@@ -43,7 +43,8 @@ internal static unsafe class RotateAndWriteKvReference
                 float* head = (float*)heads.Address + ((long)token * heads.RowStride) + start;
                 for (int i = 0; i < half; i++)
                 {
-                    Turn(ref head[i], ref head[i + half], cosines[i], sines[i]);
+                    int first = table.FirstElement + (table.IsInterleaved ? 2 * i : i);
+                    Turn(ref head[first], ref head[first + (table.IsInterleaved ? 1 : half)], cosines[i], sines[i]);
                 }
             }
         }
@@ -66,7 +67,7 @@ internal static unsafe class RotateAndWriteKvReference
                     Elements.Narrow(key[(head * layer.KeyDim) + i], layout.KeyElement(block, head, offset, i), layer.Type);
                 }
 
-                for (int i = 0; i < layer.ValueDim; i++)
+                for (int i = 0; i < layer.ValueDim && !layer.ValuesInKeys; i++)
                 {
                     Elements.Narrow(value[(head * layer.ValueDim) + i], layout.ValueElement(block, head, offset, i), layer.Type);
                 }

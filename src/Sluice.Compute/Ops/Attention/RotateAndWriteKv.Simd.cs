@@ -17,8 +17,8 @@ internal static unsafe class RotateAndWriteKvSimd
     {
         Guard.RequireShapes(
             queries.Columns % layer.KeyDim == 0 && keys.Columns == layer.Heads * layer.KeyDim
-                && values.Columns == layer.Heads * layer.ValueDim && queries.Rows == keys.Rows && values.Rows == keys.Rows
-                && table.RotaryDim <= layer.KeyDim && table.RotaryDim / 2 <= table.Cosines.Columns
+                && values.Columns == (layer.ValuesInKeys ? 0 : layer.Heads * layer.ValueDim) && queries.Rows == keys.Rows && values.Rows == keys.Rows
+                && table.FirstElement + table.RotaryDim <= layer.KeyDim && table.RotaryDim / 2 <= table.Cosines.Columns
                 && keys.Rows <= positions.Columns && keys.Rows <= slots.Columns
                 && (norms is not { } n || (n.QueryGain.Columns == layer.KeyDim && n.KeyGain.Columns == layer.KeyDim)),
             "RotateAndWriteKv");
@@ -94,10 +94,38 @@ internal static unsafe class RotateAndWriteKvSimd
         private readonly void RotateHeads(Tensor heads, int token, float* cosines, float* sines)
         {
             int half = Table.RotaryDim / 2;
-            float* head = (float*)heads.Address + ((long)token * heads.RowStride);
+            float* head = (float*)heads.Address + ((long)token * heads.RowStride) + Table.FirstElement;
             for (int column = 0; column < heads.Columns; column += Layer.KeyDim, head += Layer.KeyDim)
             {
-                Turn(head, head + half, cosines, sines, half);
+                if (Table.IsInterleaved)
+                {
+                    TurnNeighbours(head, cosines, sines, half);
+                }
+                else
+                {
+                    Turn(head, head + half, cosines, sines, half);
+                }
+            }
+        }
+
+        private static void TurnNeighbours(float* pairs, float* cosines, float* sines, int count)
+        {
+            Vector256<int> twice = Vector256.Create(0, 0, 1, 1, 2, 2, 3, 3);
+            Vector256<int> swapped = Vector256.Create(1, 0, 3, 2, 5, 4, 7, 6);
+            Vector256<float> signs = Vector256.Create(-0f, 0, -0f, 0, -0f, 0, -0f, 0);
+            int i = 0;
+            for (; i <= count - 4; i += 4)
+            {
+                Vector256<float> x = Vector256.Load(pairs + (2 * i));
+                Vector256<float> cosine = Vector256.Shuffle(Vector128.Load(cosines + i).ToVector256(), twice);
+                Vector256<float> sine = Vector256.Shuffle(Vector128.Load(sines + i).ToVector256(), twice);
+                Vector256<float> crossed = (Vector256.Shuffle(x, swapped) * sine) ^ signs;
+                Vector256.FusedMultiplyAdd(x, cosine, crossed).Store(pairs + (2 * i));
+            }
+
+            for (; i < count; i++)
+            {
+                RotateAndWriteKvReference.Turn(ref pairs[2 * i], ref pairs[(2 * i) + 1], cosines[i], sines[i]);
             }
         }
 
@@ -131,7 +159,10 @@ internal static unsafe class RotateAndWriteKvSimd
             for (int head = 0; head < Layer.Heads; head++, key += Layer.KeyDim, value += Layer.ValueDim)
             {
                 WriteKey(block, head, offset, key);
-                WriteValue(block, head, offset, value);
+                if (!Layer.ValuesInKeys)
+                {
+                    WriteValue(block, head, offset, value);
+                }
             }
         }
 

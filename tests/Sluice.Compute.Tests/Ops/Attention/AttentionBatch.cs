@@ -24,6 +24,8 @@ public sealed record AttentionCase
 
     public bool Sinks { get; init; }
 
+    public bool ValuesInKeys { get; init; }
+
     public int BlockSize { get; init; } = 16;
 
     public DType Type { get; init; } = DType.Float32;
@@ -36,7 +38,8 @@ public sealed record AttentionCase
 
     public override string ToString()
         => $"{Heads}/{KvHeads} heads, {KeyDim}/{ValueDim}, contexts {string.Join('+', Contexts)}, queries {string.Join('+', Queries)}, "
-            + $"window {Window}, cap {SoftCap}, sinks {Sinks}, block {BlockSize}, gap {Gap}, {Type}";
+            + $"window {Window}, cap {SoftCap}, sinks {Sinks}, values in keys {ValuesInKeys}, "
+            + $"block {BlockSize}, gap {Gap}, {Type}";
 }
 
 /// <summary>A cache filled through <see cref="IBackend.RotateAndWriteKv"/>, in blocks of random order, and the plan of a batch over it.</summary>
@@ -54,7 +57,8 @@ internal sealed unsafe class AttentionBatch : IDisposable
         _tensors = new TestTensors(seed: attention.Contexts.Sum() + attention.KeyDim, threads);
         int sequences = attention.Contexts.Length;
         int blocks = attention.Contexts.Sum(context => BlocksOf(context)) + 3;
-        Layer = Backend.AllocateKvLayer(blocks, attention.BlockSize, attention.KvHeads, attention.KeyDim, attention.ValueDim, attention.Type);
+        Layer = Backend.AllocateKvLayer(
+            blocks, attention.BlockSize, attention.KvHeads, attention.KeyDim, attention.ValueDim, attention.Type, attention.ValuesInKeys);
         int[] order = [.. Enumerable.Range(0, blocks)];
         new Random(5).Shuffle(order);
         _keys = new Tensor[sequences];
@@ -68,8 +72,9 @@ internal sealed unsafe class AttentionBatch : IDisposable
             used += BlocksOf(context);
             _keys[s] = _tensors.Random(context, attention.KvHeads * attention.KeyDim, gap: 8, scale: 3);
             _values[s] = _tensors.Random(context, attention.KvHeads * attention.ValueDim, gap: 8);
+            Tensor written = attention.ValuesInKeys ? _values[s].SliceColumns(0, 0) : _values[s];
             Tensor slots = _tensors.Integers([.. Enumerable.Range(0, context).Select(t => SlotOf(s, t))]);
-            Backend.RotateAndWriteKv(_keys[s].SliceColumns(0, 0), _keys[s], _values[s], slots, default, Layer, slots);
+            Backend.RotateAndWriteKv(_keys[s].SliceColumns(0, 0), _keys[s], written, slots, default, Layer, slots);
         }
 
         Queries = _tensors.Random(attention.Queries.Sum(), attention.Heads * attention.KeyDim, gap: 16);
@@ -152,7 +157,7 @@ internal sealed unsafe class AttentionBatch : IDisposable
             sum += weight;
             for (int i = 0; i < result.Length; i++)
             {
-                result[i] += weight * TestTensors.Round(TestTensors.Row(_values[sequence], token)[(kvHead * _case.ValueDim) + i], _case.Type);
+                result[i] += weight * TestTensors.Round(ValueOf(sequence, token, kvHead)[i], _case.Type);
             }
         }
 
@@ -163,6 +168,10 @@ internal sealed unsafe class AttentionBatch : IDisposable
 
         return [.. result.Select(value => value / sum)];
     }
+
+    private ReadOnlySpan<float> ValueOf(int sequence, int token, int kvHead) => _case.ValuesInKeys
+        ? TestTensors.Row(_keys[sequence], token).Slice(kvHead * _case.KeyDim, _case.ValueDim)
+        : TestTensors.Row(_values[sequence], token).Slice(kvHead * _case.ValueDim, _case.ValueDim);
 
     private AttentionPlan PlanOf(int[] sequences, int[] contexts, int[] queries)
     {

@@ -11,14 +11,15 @@ public sealed class CopyBlocksTests
     private const int BlockCount = 8;
 
     [Theory]
-    [InlineData(DType.Float32, 16, 8, 128, 128)]
-    [InlineData(DType.BFloat16, 16, 1, 80, 80)]
-    [InlineData(DType.Float16, 4, 5, 24, 40)]
-    [InlineData(DType.BFloat16, 32, 2, 64, 64)]
-    public void CopyBlocks_Cpu_MovesWholeBlocks(DType type, int blockSize, int heads, int keyDim, int valueDim)
+    [InlineData(DType.Float32, 16, 8, 128, 128, false)]
+    [InlineData(DType.BFloat16, 16, 1, 80, 80, false)]
+    [InlineData(DType.Float16, 4, 5, 24, 40, false)]
+    [InlineData(DType.BFloat16, 32, 2, 64, 64, false)]
+    [InlineData(DType.BFloat16, 16, 1, 576, 512, true)]
+    public void CopyBlocks_Cpu_MovesWholeBlocks(DType type, int blockSize, int heads, int keyDim, int valueDim, bool valuesInKeys)
     {
         using var backend = new CpuBackend(2);
-        MovesWholeBlocks(backend, type, blockSize, heads, keyDim, valueDim);
+        MovesWholeBlocks(backend, type, blockSize, heads, keyDim, valueDim, valuesInKeys);
     }
 
     [Theory]
@@ -43,14 +44,15 @@ public sealed class CopyBlocksTests
             () => backend.CopyBlocks(layer, table, Copies(backend, host, layer.BlockBytes, (2, 0)), toHost: true));
     }
 
-    private static void MovesWholeBlocks(IBackend backend, DType type, int blockSize, int heads, int keyDim, int valueDim)
+    private static void MovesWholeBlocks(
+        IBackend backend, DType type, int blockSize, int heads, int keyDim, int valueDim, bool valuesInKeys = false)
     {
         var random = new Random(7);
         var layers = new KvLayer[3];
         var before = new (int[] Keys, int[] Values)[layers.Length];
         for (int i = 0; i < layers.Length; i++)
         {
-            KvLayer layer = layers[i] = backend.AllocateKvLayer(BlockCount, blockSize, heads, keyDim, valueDim, type);
+            KvLayer layer = layers[i] = backend.AllocateKvLayer(BlockCount, blockSize, heads, keyDim, valueDim, type, valuesInKeys);
             before[i] = (Fill(backend, Keys(layer), random), Fill(backend, Values(layer), random));
         }
 

@@ -10,6 +10,10 @@ public sealed unsafe class PagedAttentionTests
     public static TheoryData<AttentionCase> Cases()
     {
         AttentionCase plain = new() { Heads = 4, KvHeads = 2, KeyDim = 64, ValueDim = 64, Contexts = [37], Queries = [37] };
+        AttentionCase latent = plain with
+        {
+            Heads = 16, KvHeads = 1, KeyDim = 80, ValueDim = 64, Contexts = [70, 5], Queries = [30, 5], ValuesInKeys = true,
+        };
         TheoryData<AttentionCase> data =
         [
             plain,
@@ -32,6 +36,15 @@ public sealed unsafe class PagedAttentionTests
             plain with { SoftCap = 5 },
             plain with { Sinks = true },
             plain with { Sinks = true, Contexts = [1, 700], Queries = [1, 2], Window = 40, SoftCap = 5 },
+            plain with { Heads = 100, KvHeads = 1, Contexts = [90, 20], Queries = [1, 20] },
+            latent,
+            latent with { Heads = 128, Contexts = [600, 90], Queries = [1, 3] },
+            latent with { Heads = 3, KvHeads = 3, Contexts = [33, 90], Queries = [33, 1] },
+            latent with { BlockSize = 1 },
+            latent with { BlockSize = 2 },
+            latent with { BlockSize = 8 },
+            latent with { BlockSize = 32, Window = 21 },
+            latent with { KeyDim = 576, ValueDim = 512, Contexts = [70], Queries = [9] },
             plain with { BlockSize = 1 },
             plain with { BlockSize = 4, Contexts = [70, 5], Queries = [30, 5] },
             plain with { BlockSize = 8, Window = 9, Contexts = [70, 5], Queries = [30, 5] },
@@ -42,6 +55,8 @@ public sealed unsafe class PagedAttentionTests
         foreach (DType type in new[] { DType.BFloat16, DType.Float16 })
         {
             data.Add(plain with { Type = type });
+            data.Add(latent with { Type = type });
+            data.Add(latent with { Type = type, BlockSize = 4, Contexts = [600, 31], Queries = [1, 31] });
             data.Add(plain with { Type = type, Contexts = [200, 13], Queries = [1, 1], Window = 33 });
             data.Add(plain with { Type = type, Contexts = [75, 13], Queries = [50, 7], KeyDim = 24, ValueDim = 40, BlockSize = 8 });
         }
@@ -76,17 +91,18 @@ public sealed unsafe class PagedAttentionTests
     }
 
     [Theory]
-    [InlineData(1, 0, false)]
-    [InlineData(16, 0, false)]
-    [InlineData(16, 0, true)]
-    [InlineData(16, 700, false)]
-    public void PagedAttention_LongDecodesOnAnyThreads_HaveTheBitsOfTheReference(int threads, int window, bool sinks)
+    [InlineData(1, 0, false, false)]
+    [InlineData(16, 0, false, false)]
+    [InlineData(16, 0, true, false)]
+    [InlineData(16, 0, false, true)]
+    [InlineData(16, 700, false, false)]
+    public void PagedAttention_LongDecodesOnAnyThreads_HaveTheBitsOfTheReference(int threads, int window, bool sinks, bool valuesInKeys)
     {
         // With many threads the partitions of the contexts are computed apart and merged.
         AttentionCase attention = new()
         {
-            Heads = 6, KvHeads = 2, KeyDim = 32, ValueDim = 40, Contexts = [2100, 1, 512, 513], Queries = [1, 1, 1, 2], Window = window,
-            Sinks = sinks,
+            Heads = valuesInKeys ? 60 : 6, KvHeads = valuesInKeys ? 1 : 2, KeyDim = valuesInKeys ? 48 : 32, ValueDim = valuesInKeys ? 32 : 40,
+            Contexts = [2100, 1, 512, 513], Queries = [1, 1, 1, 2], Window = window, Sinks = sinks, ValuesInKeys = valuesInKeys,
         };
         using AttentionBatch batch = new(attention, threads);
         Tensor expected = batch.NewOutput();

@@ -16,8 +16,21 @@ public sealed unsafe class RotateAndWriteKvTests
     [InlineData(DType.Float16, 48, 4, 128, 128, 128, false)]
     [InlineData(DType.BFloat16, 16, 4, 128, 128, 128, true)]
     [InlineData(DType.Float32, 16, 2, 37, 16, 8, true)]
+    [InlineData(DType.Float32, 16, 2, 80, 64, 16, false, 64, true, true)]
+    [InlineData(DType.BFloat16, 16, 4, 576, 512, 64, false, 512, true, true)]
+    [InlineData(DType.Float16, 8, 2, 48, 48, 22, true, 20, true, false)]
+    [InlineData(DType.Float32, 16, 2, 48, 40, 22, false, 21, false, false)]
     public void RotateAndWriteKv_AnyShape_HasTheBytesOfTheReference(
-        DType type, int blockSize, int queryHeads, int keyDim, int valueDim, int rotaryDim, bool isNormed)
+        DType type,
+        int blockSize,
+        int queryHeads,
+        int keyDim,
+        int valueDim,
+        int rotaryDim,
+        bool isNormed,
+        int firstElement = 0,
+        bool isInterleaved = false,
+        bool valuesInKeys = false)
     {
         const int Heads = 3;
         const int Blocks = 9;
@@ -25,17 +38,21 @@ public sealed unsafe class RotateAndWriteKvTests
         int tokens = Math.Min(Blocks * blockSize, 100);
         Tensor queries = tensors.Random(tokens, queryHeads * keyDim, gap: 16);
         Tensor keys = tensors.Random(tokens, Heads * keyDim, gap: 8, scale: 5);
-        Tensor values = tensors.Random(tokens, Heads * valueDim, gap: 8, scale: 5);
+        Tensor values = tensors.Random(tokens, Heads * valueDim, gap: 8, scale: 5).SliceColumns(0, valuesInKeys ? 0 : Heads * valueDim);
         Tensor expectedQueries = tensors.Copy(queries);
         Tensor expectedKeys = tensors.Copy(keys);
-        RotaryTable table = new(tensors.Random(40, Math.Max(rotaryDim / 2, 1)), tensors.Random(40, Math.Max(rotaryDim / 2, 1)), rotaryDim);
+        RotaryTable table = new(tensors.Random(40, Math.Max(rotaryDim / 2, 1)), tensors.Random(40, Math.Max(rotaryDim / 2, 1)), rotaryDim)
+        {
+            FirstElement = firstElement,
+            IsInterleaved = isInterleaved,
+        };
         HeadNorms? norms = isNormed ? new HeadNorms(tensors.Random(1, keyDim), tensors.Random(1, keyDim), 1e-6f, 1) : null;
         Tensor positions = tensors.Integers([.. Enumerable.Range(0, tokens).Select(row => (row * 7) % 40)]);
         int[] slots = [.. Enumerable.Range(0, Blocks * blockSize)];
         new Random(1).Shuffle(slots);
         Tensor chosen = tensors.Integers(slots[..tokens]);
-        KvLayer expected = tensors.Backend.AllocateKvLayer(Blocks, blockSize, Heads, keyDim, valueDim, type);
-        KvLayer actual = tensors.Backend.AllocateKvLayer(Blocks, blockSize, Heads, keyDim, valueDim, type);
+        KvLayer expected = tensors.Backend.AllocateKvLayer(Blocks, blockSize, Heads, keyDim, valueDim, type, valuesInKeys);
+        KvLayer actual = tensors.Backend.AllocateKvLayer(Blocks, blockSize, Heads, keyDim, valueDim, type, valuesInKeys);
 
         RotateAndWriteKvReference.Run(expectedQueries, expectedKeys, values, positions, table, expected, chosen, norms);
         tensors.Backend.RotateAndWriteKv(queries, keys, values, positions, table, actual, chosen, norms);
@@ -75,6 +92,37 @@ public sealed unsafe class RotateAndWriteKvTests
             Assert.Equal(after[i], *(float*)layout.KeyElement(0, 0, 5, i));
             Assert.Equal(before[i], *(float*)layout.ValueElement(0, 0, 5, i));
         }
+    }
+
+    [Fact]
+    public void Reference_NeighboursOfTheTail_TurnAndValuesAreTheHeadOfTheKey()
+    {
+        using TestTensors tensors = new(seed: 4);
+        Tensor keys = tensors.Random(1, 20);
+        float[] before = TestTensors.Row(keys, 0).ToArray();
+        RotaryTable table = new(tensors.Random(2, 2), tensors.Random(2, 2), 4) { FirstElement = 16, IsInterleaved = true };
+        KvLayer layer = tensors.Backend.AllocateKvLayer(1, 16, 1, 20, 16, DType.Float32, valuesInKeys: true);
+
+        RotateAndWriteKvReference.Run(
+            keys.SliceColumns(0, 0), keys, keys.SliceColumns(0, 0), tensors.Integers(1), table, layer, tensors.Integers(5));
+
+        KvLayout layout = new(layer);
+        for (int i = 0; i < 2; i++)
+        {
+            double cosine = TestTensors.Row(table.Cosines, 1)[i];
+            double sine = TestTensors.Row(table.Sines, 1)[i];
+            int first = 16 + (2 * i);
+            Assert.Equal((before[first] * cosine) - (before[first + 1] * sine), *(float*)layout.KeyElement(0, 0, 5, first), DefinitionTolerance);
+            Assert.Equal((before[first + 1] * cosine) + (before[first] * sine), *(float*)layout.KeyElement(0, 0, 5, first + 1), DefinitionTolerance);
+        }
+
+        for (int i = 0; i < 16; i++)
+        {
+            Assert.Equal(before[i], *(float*)layout.KeyElement(0, 0, 5, i));
+            Assert.Equal(before[i], *(float*)layout.ValueElement(0, 0, 5, i));
+        }
+
+        Assert.Equal(0, layer.ValueBlockBytes);
     }
 
     [Fact]
