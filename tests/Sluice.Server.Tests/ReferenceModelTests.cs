@@ -15,7 +15,7 @@ public sealed class ReferenceModelTests
     private const double LeastMargin = 0.01;
 
     [Theory]
-    [MemberData(nameof(TestData.DenseReferenceModels), MemberType = typeof(TestData))]
+    [MemberData(nameof(TestData.ReferenceModels), MemberType = typeof(TestData))]
     public async Task Completion_TokenIds_EqualTransformers(string name)
     {
         string folder = TestData.ReferenceModel(name);

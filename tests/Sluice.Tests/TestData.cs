@@ -14,6 +14,13 @@ internal static class TestData
         "llama", "llama-hd128", "llama-tied-bias", "mistral-swa", "qwen2", "qwen2-yarn", "qwen3", "gemma2", "gemma3", "phi3", "olmo2",
     ];
 
+    /// <summary>Reference models that only the CPU runs yet: mixtures of experts.</summary>
+    public static TheoryData<string> ProcessorReferenceModels { get; } = ["mixtral", "qwen3-moe", "glm4-moe"];
+
+    /// <summary>All reference models.</summary>
+    public static TheoryData<string> ReferenceModels { get; } =
+        [.. DenseReferenceModels.Select(row => row.Data), .. ProcessorReferenceModels.Select(row => row.Data)];
+
     /// <summary>The bundled model.</summary>
     public static string Storyteller => Path.Combine(RepositoryRoot, "models", "storyteller-7m");
 

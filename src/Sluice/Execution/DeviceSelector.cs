@@ -11,8 +11,11 @@ internal static class DeviceSelector
     // There whenever the kernel's driver runs, whether its user-space library can be loaded or not.
     private const string DriverNode = "/dev/nvidiactl";
 
+    // Nothing beyond dense models.
+    private const ModelFeatures CudaFeatures = ModelFeatures.None;
+
     /// <param name="options">Device, types, threads.</param>
-    /// <param name="config">The model, whose stored type decides where the user does not.</param>
+    /// <param name="config">The model, whose needs and whose stored type decides where the user does not.</param>
     /// <returns>The backend, the options with what was chosen filled in, and a line for the user when a GPU lies idle.</returns>
     /// <exception cref="UserErrorException">The device that was asked for cannot be used, or not as asked.</exception>
     public static (IBackend Backend, EngineOptions Options, string? Notice) Create(EngineOptions options, ModelConfig config)
@@ -23,6 +26,13 @@ internal static class DeviceSelector
         }
 
         string reason;
+        if (CudaGap(config) is { } gap)
+        {
+            return options.Device == DeviceKind.Cuda
+                ? throw new UserErrorException($"--device cuda: {gap}; use --device cpu")
+                : (new CpuBackend(options.CpuThreads), options with { Device = DeviceKind.Cpu }, IdleGpuNotice(gap));
+        }
+
         try
         {
             // Without a context, which takes a moment: a machine without a GPU must not pay for the question.
@@ -43,9 +53,18 @@ internal static class DeviceSelector
             throw new UserErrorException($"--device cuda: {reason}");
         }
 
-        string? notice = File.Exists(DriverNode) ? $"The GPU of this machine is not used, the CPU is: {reason}" : null;
-        return (new CpuBackend(options.CpuThreads), options with { Device = DeviceKind.Cpu }, notice);
+        return (new CpuBackend(options.CpuThreads), options with { Device = DeviceKind.Cpu }, IdleGpuNotice(reason));
     }
+
+    /// <summary>Why the model cannot run on a GPU, or none when it can.</summary>
+    public static string? CudaGap(ModelConfig config)
+    {
+        ModelFeatures missing = config.RequiredFeatures & ~CudaFeatures;
+        return missing == ModelFeatures.None ? null : $"{config.Architecture} needs {missing.Describe()}, which runs on the CPU only";
+    }
+
+    private static string? IdleGpuNotice(string reason) =>
+        File.Exists(DriverNode) ? $"The GPU of this machine is not used, the CPU is: {reason}" : null;
 
     private static (IBackend Backend, EngineOptions Options, string? Notice) CreateCuda(EngineOptions options, ModelConfig config)
     {

@@ -37,6 +37,9 @@ internal sealed record ModelConfig
     /// <summary>A bias on the projection after attention.</summary>
     public bool AttentionOutputBias { get; init; }
 
+    /// <summary>A norm on each head of queries and keys, where the family leaves that to the file.</summary>
+    public bool HeadNorms { get; init; }
+
     /// <summary>Biases on the feed-forward projections.</summary>
     public bool MlpBias { get; init; }
 
@@ -64,6 +67,9 @@ internal sealed record ModelConfig
 
     /// <summary>Width of the widest feed-forward that every token goes through; 0 when all of them are chosen.</summary>
     public int DenseWidth => Moe is null ? IntermediateSize : Math.Max(Moe.HasDenseLayers ? IntermediateSize : 0, Moe.SharedWidth);
+
+    /// <summary>What the model needs of a device beyond the operations of a dense model.</summary>
+    public ModelFeatures RequiredFeatures => Moe is null ? ModelFeatures.None : ModelFeatures.Experts;
 
     /// <summary>Window and rotary parameters of each layer.</summary>
     public required IReadOnlyList<LayerConfig> Layers { get; init; }

@@ -9,19 +9,21 @@ internal static class ModelRegistry
         ["Gemma3ForCausalLM"] = Gemma3.Family,
         ["Gemma3ForConditionalGeneration"] = Gemma3.LanguagePart,
         ["GemmaForCausalLM"] = Gemma.Family,
+        ["Glm4MoeForCausalLM"] = Glm4Moe.Family,
         ["LlamaForCausalLM"] = Llama.Family,
         ["MistralForCausalLM"] = Mistral.Family,
+        ["MixtralForCausalLM"] = Mixtral.Family,
         ["Olmo2ForCausalLM"] = Olmo2.Family,
         ["Phi3ForCausalLM"] = Phi3.Family,
         ["Qwen2ForCausalLM"] = Qwen2.Family,
         ["Qwen3ForCausalLM"] = Qwen3.Family,
+        ["Qwen3MoeForCausalLM"] = Qwen3Moe.Family,
     };
 
     // Known, so that the answer is "not yet" and not "never heard of it".
     private static readonly string[] NotYet =
     [
-        "DeepseekV2ForCausalLM", "DeepseekV3ForCausalLM", "Glm4MoeForCausalLM", "GptOssForCausalLM", "MixtralForCausalLM",
-        "Qwen3MoeForCausalLM",
+        "DeepseekV2ForCausalLM", "DeepseekV3ForCausalLM", "GptOssForCausalLM",
     ];
 
     /// <summary>Supported architectures in alphabetical order.</summary>

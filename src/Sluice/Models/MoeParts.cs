@@ -24,13 +24,27 @@ internal static class MoeParts
         ModelConfig config = builder.Config;
         MoeConfig moe = config.Moe!;
         int experts = moe.Routing.Experts;
-        Linear router = builder.Linear(prefix + ".gate", experts, config.HiddenSize, bias: false);
+        Linear router = Router(builder, prefix + ".gate", bias: false);
         Tensor? correction = moe.HasCorrection ? builder.Vector(prefix + ".gate.e_score_correction_bias", experts) : null;
         ExpertWeights gateUp = builder.Experts(
             prefix + ".experts", experts, config.HiddenSize, (names.Gate, moe.ExpertWidth), (names.Up, moe.ExpertWidth));
         ExpertWeights down = builder.Experts(prefix + ".experts", experts, moe.ExpertWidth, (names.Down, config.HiddenSize));
         GatedMlp? shared = moe.SharedWidth > 0 ? Shared(builder, prefix + ".shared_experts", moe.SharedWidth) : null;
         return new MoeBlock(router, correction, moe.Routing, new ExpertMlp(gateUp, null, down, null, config.Activation), shared);
+    }
+
+    /// <summary>The projection to a logit for each expert.</summary>
+    public static Linear Router(ModelBuilder builder, string name, bool bias)
+    {
+        int experts = builder.Config.Moe!.Routing.Experts;
+        try
+        {
+            return builder.Linear(name, experts, builder.Config.HiddenSize, bias);
+        }
+        catch (UserErrorException e)
+        {
+            throw new UserErrorException($"{e.Message}: the router has a row for each of the {experts} experts");
+        }
     }
 
     /// <summary>The buffers of a model's mixtures of experts.</summary>

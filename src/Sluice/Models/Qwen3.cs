@@ -11,14 +11,16 @@ internal static class Qwen3
         Create = static builder => new PreNormDecoder(builder, CreateLayer),
     };
 
-    private static ModelConfig Configure(ConfigObject source, ModelConfig config) => config with
+    /// <summary>What Qwen3 and Qwen3-MoE have in common.</summary>
+    public static ModelConfig Configure(ConfigObject source, ModelConfig config) => config with
     {
         AttentionBias = source.Flag("attention_bias") ?? false,
         AttentionOutputBias = source.Flag("attention_bias") ?? false,
         Layers = Qwen2.ReadLayers(source, config.LayerCount),
     };
 
-    private static PreNormLayer CreateLayer(ModelBuilder builder, int index)
+    /// <summary>The layer of the dense and the mixed family; which of the two is in the configuration.</summary>
+    public static PreNormLayer CreateLayer(ModelBuilder builder, int index)
     {
         string prefix = $"model.layers.{index}.";
         int hiddenSize = builder.Config.HiddenSize;
@@ -28,6 +30,6 @@ internal static class Qwen3
             builder.Norm(prefix + "input_layernorm", hiddenSize),
             LayerParts.Attention(builder, prefix, index, queryNorm, keyNorm),
             builder.Norm(prefix + "post_attention_layernorm", hiddenSize),
-            LayerParts.GatedMlp(builder, prefix));
+            MoeParts.FeedForward(builder, prefix, index));
     }
 }

@@ -75,6 +75,31 @@ public sealed class DeviceSelectorTests
         Assert.StartsWith($"--kv-cache-dtype {cacheType.Name()}: ", error.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [MemberData(nameof(TestData.ProcessorReferenceModels), MemberType = typeof(TestData))]
+    public void Create_CudaForAModelOfTheCpu_IsRefusedInOneLineBeforeTheDeviceIsAsked(string name)
+    {
+        ModelConfig config = ModelConfigReader.Read(TestData.ReferenceModel(name), null);
+        var error = Assert.Throws<UserErrorException>(() => DeviceSelector.Create(Options with { Device = DeviceKind.Cuda }, config));
+        Assert.StartsWith($"--device cuda: {config.Architecture} needs ", error.Message, StringComparison.Ordinal);
+        Assert.EndsWith("; use --device cpu", error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', error.Message);
+    }
+
+    [Theory]
+    [MemberData(nameof(TestData.ProcessorReferenceModels), MemberType = typeof(TestData))]
+    public void Create_AutoForAModelOfTheCpu_TakesTheCpuAndSaysSoWhereAGpuIsIdle(string name)
+    {
+        ModelConfig config = ModelConfigReader.Read(TestData.ReferenceModel(name), null);
+        (IBackend backend, EngineOptions options, string? notice) = DeviceSelector.Create(Options, config);
+        using (backend)
+        {
+            Assert.IsType<CpuBackend>(backend);
+            Assert.Equal(DeviceKind.Cpu, options.Device);
+            Assert.Equal(File.Exists("/dev/nvidiactl"), notice?.Contains(config.Architecture, StringComparison.Ordinal) ?? false);
+        }
+    }
+
     private static bool HasGpu()
     {
         try

@@ -10,7 +10,7 @@ public sealed class EngineDeterminismTests
 {
     private const int OutputCount = 12;
 
-    public static TheoryData<string> Models => TestData.DenseReferenceModels;
+    public static TheoryData<string> Models => TestData.ReferenceModels;
 
     [Theory]
     [MemberData(nameof(Models))]

@@ -12,7 +12,7 @@ public sealed class ModelConfigReaderTests
         """;
 
     [Theory]
-    [MemberData(nameof(TestData.DenseReferenceModels), MemberType = typeof(TestData))]
+    [MemberData(nameof(TestData.ReferenceModels), MemberType = typeof(TestData))]
     public void Read_ReferenceModel_ReadsItsShapes(string name)
     {
         ModelConfig config = ModelConfigReader.Read(TestData.ReferenceModel(name), null);
@@ -201,7 +201,7 @@ public sealed class ModelConfigReaderTests
     }
 
     [Theory]
-    [MemberData(nameof(TestData.DenseReferenceModels), MemberType = typeof(TestData))]
+    [MemberData(nameof(TestData.ReferenceModels), MemberType = typeof(TestData))]
     public void Read_AnyValueReplaced_IsReadOrRefusedCleanly(string name)
     {
         string folder = TestData.ReferenceModel(name);

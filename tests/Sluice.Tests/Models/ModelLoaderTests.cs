@@ -32,7 +32,7 @@ public sealed class ModelLoaderTests
     }
 
     [Theory]
-    [MemberData(nameof(TestData.DenseReferenceModels), MemberType = typeof(TestData))]
+    [MemberData(nameof(TestData.ReferenceModels), MemberType = typeof(TestData))]
     public void Plan_FromConfigAlone_IsWhatLoadingTakes(string name)
     {
         string folder = TestData.ReferenceModel(name);
@@ -42,10 +42,15 @@ public sealed class ModelLoaderTests
         ModelMemory plan = ModelMemory.Plan(
             loaded.Config, new BuildLimits(64, loaded.Config.MaxPositions), null, backend.ActivationType, DType.Float16);
 
-        Assert.Equal(loaded.WeightBytes, plan.WeightBytes);
+        Assert.Equal(loaded.WeightBytes, plan.WeightBytes + RouterPadding(loaded.Config));
         Assert.Equal(2L * 2 * loaded.Config.LayerCount * loaded.Config.KvHeads * loaded.Config.HeadDim, plan.KvBytesPerToken);
         Assert.Empty(loaded.UnusedTensors);
     }
+
+    // The CPU stores rows in panels of 16, and routers of so few experts do not fill one.
+    private static long RouterPadding(ModelConfig config) => config.Moe is { } moe
+        ? moe.SparseLayers.Count(static sparse => sparse) * ((16 - (moe.Routing.Experts % 16)) % 16) * 2L * config.HiddenSize
+        : 0;
 
     [Fact]
     public void Load_Shards_ReportsRisingProgressToTheEnd()

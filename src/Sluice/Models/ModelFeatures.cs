@@ -1,0 +1,28 @@
+namespace Sluice.Models;
+
+/// <summary>Groups of operations that not every device has.</summary>
+[Flags]
+internal enum ModelFeatures
+{
+    /// <summary>Dense layers, grouped-query attention, unscaled weights: every device.</summary>
+    None = 0,
+
+    /// <summary>Routing, and linear layers with the matrix of a chosen expert.</summary>
+    Experts = 1,
+}
+
+/// <summary>What features are called.</summary>
+internal static class ModelFeaturesText
+{
+    /// <summary>The features in words, such as "mixture of experts".</summary>
+    public static string Describe(this ModelFeatures features)
+    {
+        var names = new List<string>();
+        if (features.HasFlag(ModelFeatures.Experts))
+        {
+            names.Add("mixture of experts");
+        }
+
+        return string.Join(" and ", names);
+    }
+}
