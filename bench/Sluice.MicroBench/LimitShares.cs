@@ -20,7 +20,7 @@ internal static class LimitShares
         using MachineMeasurement machine = new();
         Console.WriteLine($"{machine.Threads} threads, {MachineMeasurement.Vectors}");
         Console.WriteLine($"read {machine.MeasureReadBandwidth() / 1e9:0.0} GB/s, FMA {machine.MeasureFmaPeak() / 1e9:0} GFLOP/s");
-        foreach (DType type in new[] { DType.BFloat16, DType.Float16, DType.Float32 })
+        foreach (DType type in new[] { DType.BFloat16, DType.Float16, DType.Float8E4M3, DType.Float32 })
         {
             foreach (int rows in new[] { 1, 2, 4, 8, 16, 64, 512 })
             {

@@ -16,7 +16,7 @@ public class LinearBenchmark : OpBenchmark
     [Params("2048x2048", "2048x11264", "5632x2048")]
     public string Shape { get; set; } = "";
 
-    [Params(DType.BFloat16, DType.Float16)]
+    [Params(DType.BFloat16, DType.Float16, DType.Float8E4M3)]
     public DType Type { get; set; }
 
     [GlobalSetup]

@@ -30,8 +30,8 @@ public interface IBackend : IDisposable
     void Free(Tensor tensor);
 
     /// <summary>
-    /// Memory for a weight matrix that <see cref="UploadRows"/> fills. Storage: float32, float16 or bfloat16; a GPU stores its
-    /// <see cref="ActivationType"/> whatever is asked for.
+    /// Memory for a weight matrix that <see cref="UploadRows"/> fills. Storage: float32, float16, bfloat16, or 8-bit elements with
+    /// scales; a GPU stores its <see cref="ActivationType"/> whatever is asked for.
     /// </summary>
     Weight AllocateWeight(int rows, int columns, DType type);
 
@@ -43,8 +43,12 @@ public interface IBackend : IDisposable
     /// <param name="weight">The matrix to fill.</param>
     /// <param name="firstRow">First row that <paramref name="source"/> holds.</param>
     /// <param name="source">Whole rows, little-endian.</param>
-    /// <param name="sourceType">Element type of <paramref name="source"/>.</param>
-    void UploadRows(Weight weight, int firstRow, ReadOnlySpan<byte> source, DType sourceType);
+    /// <param name="sourceType">
+    /// Element type of <paramref name="source"/>. Where the weight has 8-bit elements and the source has not, each row gets a scale of its own.
+    /// </param>
+    /// <param name="scales">Scales of 8-bit elements; none for 1.</param>
+    /// <exception cref="InvalidDataException">A value that the type of the weight cannot hold.</exception>
+    void UploadRows(Weight weight, int firstRow, ReadOnlySpan<byte> source, DType sourceType, BlockScales? scales = null);
 
     /// <summary>
     /// Memory for one layer of the paged cache. Owned by the backend. With <paramref name="valuesInKeys"/> a value is the first

@@ -50,6 +50,11 @@ internal sealed unsafe class TestTensors : IDisposable
     /// <summary>A weight with random values, and the values as stored.</summary>
     public (Weight Weight, float[] Values) RandomWeight(int rows, int columns, DType type)
     {
+        if (type == DType.Float8E4M3)
+        {
+            return RandomScaledWeight(rows, columns, rowBlock: 128, columnBlock: 128);
+        }
+
         Weight weight = Backend.AllocateWeight(rows, columns, type);
         float[] values = new float[rows * columns];
         for (int i = 0; i < values.Length; i++)
@@ -59,6 +64,58 @@ internal sealed unsafe class TestTensors : IDisposable
 
         Backend.UploadRows(weight, 0, MemoryMarshal.AsBytes<float>(values), DType.Float32);
         return (weight, values);
+    }
+
+    /// <summary>
+    /// A weight of 8-bit elements with random scales, uploaded in parts, and what it stands for. All elements but NaN occur; subnormal
+    /// ones of both signs among them.
+    /// </summary>
+    public (Weight Weight, float[] Values) RandomScaledWeight(int rows, int columns, int rowBlock, int columnBlock)
+    {
+        Weight weight = Backend.AllocateWeight(rows, columns, DType.Float8E4M3);
+        byte[] elements = new byte[rows * columns];
+        _random.NextBytes(elements);
+        elements.AsSpan().Replace((byte)0x7F, (byte)0x07);
+        elements.AsSpan().Replace((byte)0xFF, (byte)0x87);
+        int columnBlocks = (int)((columns + (long)columnBlock - 1) / columnBlock);
+        int rowBlocks = (int)((rows + (long)rowBlock - 1) / rowBlock);
+        float[] scales = new float[rowBlocks * columnBlocks];
+        foreach (ref float scale in scales.AsSpan())
+        {
+            scale = (_random.NextSingle() + 0.5f) / 448;
+        }
+
+        // A first part that ends within a panel and within a block.
+        int first = rows / 3;
+        UploadScaled(weight, 0, elements.AsSpan(0, first * columns), scales, rowBlock, columnBlock, columnBlocks);
+        UploadScaled(weight, first, elements.AsSpan(first * columns), scales, rowBlock, columnBlock, columnBlocks);
+        float[] values = new float[elements.Length];
+        for (int i = 0; i < values.Length; i++)
+        {
+            values[i] = Element(elements[i]) * scales[(i / columns / rowBlock * columnBlocks) + (i % columns / columnBlock)];
+        }
+
+        return (weight, values);
+    }
+
+    /// <summary>An E4M3 element by its definition.</summary>
+    public static float Element(byte code)
+    {
+        int exponent = (code >> 3) & 15;
+        double magnitude = exponent == 0 ? (code & 7) / 512.0 : (1 + ((code & 7) / 8.0)) * Math.Pow(2, exponent - 7);
+        return (code & 0x7F) == 0x7F ? float.NaN : (float)((code & 0x80) != 0 ? -magnitude : magnitude);
+    }
+
+    private void UploadScaled(
+        Weight weight, int firstRow, ReadOnlySpan<byte> elements, float[] scales, int rowBlock, int columnBlock, int columnBlocks)
+    {
+        if (!elements.IsEmpty)
+        {
+            int firstBlock = firstRow / rowBlock;
+            var part = new BlockScales(
+                scales[(firstBlock * columnBlocks)..], rowBlock, columnBlock, columnBlocks, firstRow - (firstBlock * rowBlock));
+            Backend.UploadRows(weight, firstRow, elements, DType.Float8E4M3, part);
+        }
     }
 
     public static float Round(float value, DType type) => type switch

@@ -68,18 +68,18 @@ public sealed unsafe class CpuBackend : IBackend
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(rows);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(columns);
-        RequireFloat(type);
+        RequireWeightType(type);
         long sizeBytes = PackedWeight.SizeBytes(rows, columns, type);
         nint address = _memory.Allocate(sizeBytes, $"a weight of {rows} x {columns} {type.Name()}");
         return new Weight(rows, columns, type, address, sizeBytes);
     }
 
     /// <inheritdoc/>
-    public void UploadRows(Weight weight, int firstRow, ReadOnlySpan<byte> source, DType sourceType)
+    public void UploadRows(Weight weight, int firstRow, ReadOnlySpan<byte> source, DType sourceType, BlockScales? scales = null)
     {
         ArgumentNullException.ThrowIfNull(weight);
-        RequireFloat(sourceType);
-        PackedWeight.StoreRows(weight, firstRow, source, sourceType);
+        RequireWeightType(sourceType);
+        PackedWeight.StoreRows(weight, firstRow, source, sourceType, scales);
     }
 
     /// <inheritdoc/>
@@ -290,16 +290,20 @@ public sealed unsafe class CpuBackend : IBackend
         return new Span<T>((void*)tensor.Address, checked(tensor.Rows * tensor.Columns));
     }
 
-    private static void RequireFloat(DType type)
+    private static void RequireWeightType(DType type)
     {
         if (type == DType.Int32)
         {
             throw new ArgumentOutOfRangeException(nameof(type), type, "Not a floating-point type.");
         }
+    }
 
+    private static void RequireFloat(DType type)
+    {
+        RequireWeightType(type);
         if (type == DType.Float8E4M3)
         {
-            throw new NotSupportedException($"The cpu device has no {type.Name()} elements; use float32, float16 or bfloat16.");
+            throw new NotSupportedException($"The cpu device has {type.Name()} in weights only; use float32, float16 or bfloat16.");
         }
     }
 }

@@ -112,10 +112,15 @@ public sealed unsafe class CudaBackend : IBackend
     }
 
     /// <inheritdoc/>
-    public void UploadRows(Weight weight, int firstRow, ReadOnlySpan<byte> source, DType sourceType)
+    public void UploadRows(Weight weight, int firstRow, ReadOnlySpan<byte> source, DType sourceType, BlockScales? scales = null)
     {
         ArgumentNullException.ThrowIfNull(weight);
         RequireFloat(sourceType);
+        if (scales is not null)
+        {
+            throw new NotSupportedException("The cuda device has no weights with scales; use the cpu device.");
+        }
+
         _weights.Store(weight, firstRow, source, sourceType);
     }
 

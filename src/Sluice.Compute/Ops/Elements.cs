@@ -1,6 +1,7 @@
 using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using Sluice.Compute.Ops.Linear;
 
 namespace Sluice.Compute.Ops;
 
@@ -17,6 +18,7 @@ internal static unsafe class Elements
         DType.Float32 => Unsafe.ReadUnaligned<float>(element),
         DType.BFloat16 => (float)Unsafe.ReadUnaligned<BFloat16>(element),
         DType.Float16 => (float)Unsafe.ReadUnaligned<Half>(element),
+        DType.Float8E4M3 => Float8Panel.Widen(*element),
         _ => throw NotAFloat(type),
     };
 
@@ -58,7 +60,8 @@ internal static unsafe class Elements
         }
     }
 
-    private static void WidenMany(byte* source, DType type, float* destination, int count)
+    /// <summary>Contiguous elements as float32; exact.</summary>
+    public static void WidenMany(byte* source, DType type, float* destination, int count)
     {
         Span<float> result = new(destination, count);
         switch (type)
@@ -72,12 +75,20 @@ internal static unsafe class Elements
             case DType.BFloat16:
                 WidenBFloat16((ushort*)source, (uint*)destination, count);
                 break;
+            case DType.Float8E4M3:
+                for (int i = 0; i < count; i++)
+                {
+                    destination[i] = Float8Panel.Widen(source[i]);
+                }
+
+                break;
             default:
                 throw NotAFloat(type);
         }
     }
 
-    private static void NarrowMany(float* source, byte* destination, DType type, int count)
+    /// <summary>Contiguous float32 values in another type, to nearest, ties to even.</summary>
+    public static void NarrowMany(float* source, byte* destination, DType type, int count)
     {
         ReadOnlySpan<float> values = new(source, count);
         switch (type)

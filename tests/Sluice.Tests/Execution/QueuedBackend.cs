@@ -70,8 +70,8 @@ internal sealed class QueuedBackend : IBackend
 
     public Weight AllocateWeight(int rows, int columns, DType type) => _processor.AllocateWeight(rows, columns, type);
 
-    public void UploadRows(Weight weight, int firstRow, ReadOnlySpan<byte> source, DType sourceType) =>
-        _processor.UploadRows(weight, firstRow, source, sourceType);
+    public void UploadRows(Weight weight, int firstRow, ReadOnlySpan<byte> source, DType sourceType, BlockScales? scales = null) =>
+        _processor.UploadRows(weight, firstRow, source, sourceType, scales);
 
     public KvLayer AllocateKvLayer(
         int blockCount, int blockSize, int heads, int keyDim, int valueDim, DType type, bool valuesInKeys = false) =>

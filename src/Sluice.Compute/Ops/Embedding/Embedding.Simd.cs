@@ -79,7 +79,24 @@ internal static unsafe class EmbeddingSimd
 
                 byte* lane = Panels + (id / PackedWeight.PanelRows * PanelBytes) + (id % PackedWeight.PanelRows * 4);
                 float* result = (float*)Output.Address + ((long)token * Output.RowStride);
+                if (Type == DType.Float8E4M3)
+                {
+                    lane = Panels + (id / PackedWeight.PanelRows * PanelBytes);
+                    ReadScaledLane(lane, id % PackedWeight.PanelRows, new Span<float>(result, Output.Columns));
+                    continue;
+                }
+
                 ReadLane(lane, new Span<float>(result, Output.Columns));
+            }
+        }
+
+        private readonly void ReadScaledLane(byte* panel, int lane, Span<float> result)
+        {
+            for (int column = 0; column < result.Length; column++)
+            {
+                float scale = ((float*)(panel + Float8Panel.GroupOffset(column)))[lane] / Float8Panel.BiasFactor;
+                byte element = panel[Float8Panel.PairOffset(column) + ((column & 1) * PackedWeight.PanelRows) + lane];
+                result[column] = Float8Panel.Widen(element) * scale * Scale;
             }
         }
 

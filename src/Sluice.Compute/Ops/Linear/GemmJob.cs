@@ -80,7 +80,7 @@ internal unsafe struct GemmJob<TFormat> : IParallelJob
                 for (int step = firstPanel; step < lastPanel; step += PanelStep)
                 {
                     int count = Math.Min(PanelStep, lastPanel - step);
-                    byte* panels = Weights + (step * PanelBytes) + ((long)(k / 2) * TFormat.PairBytes);
+                    byte* panels = Weights + (step * PanelBytes) + FirstOffset(k);
                     call.Output = output + ((long)(step - firstPanel) * PackedWeight.PanelRows);
                     if (Widen)
                     {
@@ -124,14 +124,24 @@ internal unsafe struct GemmJob<TFormat> : IParallelJob
         }
     }
 
+    // Tiles begin with the scales of a group where there are any.
+    private static nint FirstOffset(int k) => TFormat.ScaleBytes > 0 ? TFormat.GroupOffset(k) : TFormat.PairOffset(k);
+
     private static void WidenPanel(byte* panel, int kCount, byte* widened)
     {
-        for (int k = 0; k < kCount; k += 2, panel += TFormat.PairBytes, widened += Float32Panel.PairBytes)
+        for (int pairs = (kCount + 1) / 2; pairs > 0; pairs -= TFormat.GroupPairs)
         {
-            TFormat.Even256(panel).Store((float*)widened);
-            TFormat.Even256(panel + 32).Store((float*)widened + 8);
-            TFormat.Odd256(panel).Store((float*)widened + 16);
-            TFormat.Odd256(panel + 32).Store((float*)widened + 24);
+            Vector256<float> lower = TFormat.Scale256(panel), upper = TFormat.Scale256(panel + 32);
+            panel += TFormat.ScaleBytes;
+            for (int pair = Math.Min(pairs, TFormat.GroupPairs); pair > 0; pair--)
+            {
+                TFormat.Even256(panel, lower).Store((float*)widened);
+                TFormat.Even256(panel + TFormat.UpperBytes, upper).Store((float*)widened + 8);
+                TFormat.Odd256(panel, lower).Store((float*)widened + 16);
+                TFormat.Odd256(panel + TFormat.UpperBytes, upper).Store((float*)widened + 24);
+                panel += TFormat.PairBytes;
+                widened += Float32Panel.PairBytes;
+            }
         }
     }
 

@@ -38,6 +38,9 @@ internal static unsafe class LinearSimd
             case DType.Float32:
                 Run<Float32Panel>(context, output, input, weight, bias);
                 break;
+            case DType.Float8E4M3:
+                Run<Float8Panel>(context, output, input, weight, bias);
+                break;
             case DType.Float16:
                 Run<Float16Panel>(context, output, input, weight, bias);
                 break;
@@ -69,7 +72,7 @@ internal static unsafe class LinearSimd
         bool oneTile = firstTileRows >= rows;
 
         bool widen = TFormat.WidenOnce && rows >= MinRowsToWiden;
-        int kBlock = KBlockFor(weight.Columns, widen ? MaxWidenedKBlock : MaxKBlock);
+        int kBlock = KBlockFor<TFormat>(weight.Columns, widen ? MaxWidenedKBlock : MaxKBlock);
         int panelStep = Tiles.PanelsFor(firstTileRows);
 
         // Enough groups that threads end at about the same time. One row may take fewer panels than its tile has room for; tiles of
@@ -110,10 +113,12 @@ internal static unsafe class LinearSimd
     private static int RowBlockFor(int kBlock)
         => Math.Max(1, InputBlockBytes / (kBlock * sizeof(float) * Tiles.MaxRows)) * Tiles.MaxRows;
 
-    /// <summary>Even blocks of k, of an even number of steps.</summary>
-    private static int KBlockFor(int kCount, int maximum)
+    /// <summary>Even blocks of k, of whole groups that share scales.</summary>
+    private static int KBlockFor<TFormat>(int kCount, int maximum)
+        where TFormat : unmanaged, IPanelFormat
     {
+        int multiple = TFormat.ScaleBytes == 0 ? 2 : 2 * TFormat.GroupPairs;
         int blocks = (kCount + maximum - 1) / maximum;
-        return ((kCount + blocks - 1) / blocks + 1) & ~1;
+        return ((kCount + blocks - 1) / blocks + multiple - 1) / multiple * multiple;
     }
 }

@@ -5,8 +5,8 @@ namespace Sluice.Compute.Ops.Linear;
 
 /// <summary>
 /// The layout of a weight in memory: panels of 16 rows (output features), each panel going through k as its
-/// <see cref="IPanelFormat"/> says: [rows / 16][columns / 2][16][2] in 16-bit types, [rows / 16][columns][16] in float32. The last
-/// panel is padded with zero rows and an odd number of columns with one zero column.
+/// <see cref="IPanelFormat"/> says: [rows / 16][columns / 2][16][2] in 16-bit types, [rows / 16][columns][16] in float32, and
+/// [rows / 16][columns / 128]{16 scales, [128][16]} in scaled 8-bit elements. The last panel is padded with zero rows and columns.
 /// </summary>
 internal static unsafe class PackedWeight
 {
@@ -15,29 +15,58 @@ internal static unsafe class PackedWeight
 
     public static int PanelCount(int rows) => (rows + PanelRows - 1) / PanelRows;
 
-    public static int PairBytes(DType type) => type == DType.Float32 ? 128 : 64;
+    // Groups of 8-bit elements begin at cache lines when columns are padded to this.
+    private const int Float8ColumnMultiple = 4;
 
-    public static long PanelBytes(int columns, DType type) => (columns + 1L) / 2 * PairBytes(type);
+    public static int PairBytes(DType type) => type switch
+    {
+        DType.Float32 => Float32Panel.PairBytes,
+        DType.Float8E4M3 => Float8Panel.PairBytes,
+        _ => BFloat16Panel.PairBytes,
+    };
+
+    public static long PanelBytes(int columns, DType type) => type == DType.Float8E4M3
+        ? (((columns + (long)Float8Panel.GroupColumns - 1) / Float8Panel.GroupColumns) * Float8Panel.ScaleBytes)
+            + ((columns + (long)Float8ColumnMultiple - 1) / Float8ColumnMultiple * Float8ColumnMultiple * PanelRows)
+        : (columns + 1L) / 2 * PairBytes(type);
 
     public static long SizeBytes(int rows, int columns, DType type) => PanelCount(rows) * PanelBytes(columns, type);
 
     /// <summary>Byte offset of an element.</summary>
     public static long OffsetOf(int row, int column, int columns, DType type)
     {
-        long pair = ((row / PanelRows) * PanelBytes(columns, type)) + (column / 2 * (long)PairBytes(type));
+        long panel = (row / PanelRows) * PanelBytes(columns, type);
         int lane = row % PanelRows;
+        if (type == DType.Float8E4M3)
+        {
+            return panel + Float8Panel.PairOffset(column) + ((column & 1) * PanelRows) + lane;
+        }
+
+        long pair = panel + (column / 2 * (long)PairBytes(type));
         return type == DType.Float32
             ? pair + ((column & 1) * 64) + (lane * 4)
             : pair + (lane * 4) + ((column & 1) * 2);
     }
 
-    /// <summary>An element, widened.</summary>
+    /// <summary>An element, widened and scaled.</summary>
     public static float Read(Weight weight, int row, int column)
-        => Elements.Widen((byte*)weight.Address + OffsetOf(row, column, weight.Columns, weight.Type), weight.Type);
+    {
+        byte* element = (byte*)weight.Address + OffsetOf(row, column, weight.Columns, weight.Type);
+        if (weight.Type != DType.Float8E4M3)
+        {
+            return Elements.Widen(element, weight.Type);
+        }
+
+        byte* panel = (byte*)weight.Address + (row / PanelRows * PanelBytes(weight.Columns, weight.Type));
+        float scale = ((float*)(panel + Float8Panel.GroupOffset(column)))[row % PanelRows];
+
+        // Dividing by a power of two is exact here: the product is rounded once, as in registers.
+        return Float8Panel.Widen(*element) * (scale / Float8Panel.BiasFactor);
+    }
 
     /// <summary>Stores whole rows of host data, converting them. Safe for several threads on different rows.</summary>
-    /// <exception cref="InvalidDataException">A value that float16 cannot hold.</exception>
-    public static void StoreRows(Weight weight, int firstRow, ReadOnlySpan<byte> source, DType sourceType)
+    /// <exception cref="InvalidDataException">A value that the type of the weight cannot hold, or NaN in 8-bit elements.</exception>
+    public static void StoreRows(Weight weight, int firstRow, ReadOnlySpan<byte> source, DType sourceType, BlockScales? scales)
     {
         long rowBytes = (long)weight.Columns * sourceType.SizeBytes();
         if (rowBytes == 0 || source.Length % rowBytes != 0)
@@ -48,6 +77,12 @@ internal static unsafe class PackedWeight
         int rowCount = (int)(source.Length / rowBytes);
         ArgumentOutOfRangeException.ThrowIfNegative(firstRow);
         ArgumentOutOfRangeException.ThrowIfGreaterThan((long)firstRow + rowCount, weight.Rows, nameof(source));
+        if (weight.Type == DType.Float8E4M3)
+        {
+            PackedFloat8.StoreRows(weight, firstRow, rowCount, source, sourceType, scales);
+            return;
+        }
+
         int elementBytes = weight.Type.SizeBytes();
         int convertedBytes = sourceType == weight.Type ? 0 : checked(PanelRows * weight.Columns * elementBytes);
         byte* converted = (byte*)NativeMemory.Alloc((nuint)convertedBytes + 1);
@@ -60,7 +95,12 @@ internal static unsafe class PackedWeight
                     int lane = (firstRow + row) % PanelRows;
                     int count = Math.Min(PanelRows - lane, rowCount - row);
                     byte* rows = data + (row * rowBytes);
-                    if (convertedBytes > 0)
+                    if (sourceType == DType.Float8E4M3)
+                    {
+                        PackedFloat8.Widen(rows, row, count, weight.Columns, scales, converted, weight.Type);
+                        rows = converted;
+                    }
+                    else if (convertedBytes > 0)
                     {
                         Elements.Convert(rows, sourceType, converted, weight.Type, count * (long)weight.Columns);
                         rows = converted;

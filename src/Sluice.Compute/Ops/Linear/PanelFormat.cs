@@ -14,23 +14,46 @@ internal unsafe interface IPanelFormat
     /// <summary>Bytes of 16 features by two k.</summary>
     static abstract int PairBytes { get; }
 
+    /// <summary>Bytes from the lower to the upper eight features of a k.</summary>
+    static abstract int UpperBytes { get; }
+
+    /// <summary>Pairs of k that share scales; formats without scales have one group.</summary>
+    static abstract int GroupPairs { get; }
+
+    /// <summary>Bytes of the scales in front of each group.</summary>
+    static abstract int ScaleBytes { get; }
+
     /// <summary>
     /// Whether widening is dear enough to be done once for many rows instead of in every tile. Measured on Zen 4 at 512 rows as
     /// shares of the FMA peak, in every tile and once: float16 with AVX2 58 and 78 %, with AVX-512 82 and 79 %.
     /// </summary>
     static abstract bool WidenOnce { get; }
 
-    /// <summary>Eight features of the even k; <paramref name="pair"/> points to the pair, or 32 bytes further for the upper eight.</summary>
-    static abstract Vector256<float> Even256(byte* pair);
+    /// <summary>Byte offset of the scales of a k from the beginning of a panel or of a group.</summary>
+    static abstract nint GroupOffset(int k);
+
+    /// <summary>Byte offset of the pair of a k from the beginning of a panel or of a group.</summary>
+    static abstract nint PairOffset(int k);
+
+    /// <summary>What the elements of eight features are multiplied with; <paramref name="group"/> points to the scales, or 32 bytes further.</summary>
+    static abstract Vector256<float> Scale256(byte* group);
+
+    /// <summary>What the elements of sixteen features are multiplied with.</summary>
+    static abstract Vector512<float> Scale512(byte* group);
+
+    /// <summary>
+    /// Eight features of the even k; <paramref name="pair"/> points to the pair, or <see cref="UpperBytes"/> further for the upper eight.
+    /// </summary>
+    static abstract Vector256<float> Even256(byte* pair, Vector256<float> scale);
 
     /// <summary>Eight features of the odd k.</summary>
-    static abstract Vector256<float> Odd256(byte* pair);
+    static abstract Vector256<float> Odd256(byte* pair, Vector256<float> scale);
 
     /// <summary>Sixteen features of the even k.</summary>
-    static abstract Vector512<float> Even512(byte* pair);
+    static abstract Vector512<float> Even512(byte* pair, Vector512<float> scale);
 
     /// <summary>Sixteen features of the odd k.</summary>
-    static abstract Vector512<float> Odd512(byte* pair);
+    static abstract Vector512<float> Odd512(byte* pair, Vector512<float> scale);
 }
 
 /// <inheritdoc cref="IPanelFormat"/>
@@ -38,19 +61,37 @@ internal readonly unsafe struct Float32Panel : IPanelFormat
 {
     public static int PairBytes => 128;
 
+    public static int UpperBytes => 32;
+
+    public static int GroupPairs => int.MaxValue;
+
+    public static int ScaleBytes => 0;
+
     public static bool WidenOnce => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Even256(byte* pair) => Vector256.Load((float*)pair);
+    public static Vector256<float> Scale256(byte* group) => default;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Odd256(byte* pair) => Vector256.Load((float*)(pair + 64));
+    public static Vector512<float> Scale512(byte* group) => default;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Even512(byte* pair) => Vector512.Load((float*)pair);
+    public static nint GroupOffset(int k) => 0;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Odd512(byte* pair) => Vector512.Load((float*)(pair + 64));
+    public static nint PairOffset(int k) => (nint)(k / 2) * PairBytes;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Even256(byte* pair, Vector256<float> scale) => Vector256.Load((float*)pair);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Odd256(byte* pair, Vector256<float> scale) => Vector256.Load((float*)(pair + 64));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Even512(byte* pair, Vector512<float> scale) => Vector512.Load((float*)pair);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Odd512(byte* pair, Vector512<float> scale) => Vector512.Load((float*)(pair + 64));
 }
 
 /// <inheritdoc cref="IPanelFormat"/>
@@ -58,19 +99,37 @@ internal readonly unsafe struct BFloat16Panel : IPanelFormat
 {
     public static int PairBytes => 64;
 
+    public static int UpperBytes => 32;
+
+    public static int GroupPairs => int.MaxValue;
+
+    public static int ScaleBytes => 0;
+
     public static bool WidenOnce => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Even256(byte* pair) => (Vector256.Load((uint*)pair) << 16).AsSingle();
+    public static Vector256<float> Scale256(byte* group) => default;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Odd256(byte* pair) => (Vector256.Load((uint*)pair) & Vector256.Create(0xFFFF0000u)).AsSingle();
+    public static Vector512<float> Scale512(byte* group) => default;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Even512(byte* pair) => (Vector512.Load((uint*)pair) << 16).AsSingle();
+    public static nint GroupOffset(int k) => 0;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Odd512(byte* pair) => (Vector512.Load((uint*)pair) & Vector512.Create(0xFFFF0000u)).AsSingle();
+    public static nint PairOffset(int k) => (nint)(k / 2) * PairBytes;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Even256(byte* pair, Vector256<float> scale) => (Vector256.Load((uint*)pair) << 16).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Odd256(byte* pair, Vector256<float> scale) => (Vector256.Load((uint*)pair) & Vector256.Create(0xFFFF0000u)).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Even512(byte* pair, Vector512<float> scale) => (Vector512.Load((uint*)pair) << 16).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Odd512(byte* pair, Vector512<float> scale) => (Vector512.Load((uint*)pair) & Vector512.Create(0xFFFF0000u)).AsSingle();
 }
 
 /// <summary>
@@ -86,19 +145,37 @@ internal readonly unsafe struct Float16Panel : IPanelFormat
 
     public static int PairBytes => 64;
 
+    public static int UpperBytes => 32;
+
+    public static int GroupPairs => int.MaxValue;
+
+    public static int ScaleBytes => 0;
+
     public static bool WidenOnce => !Avx512F.IsSupported;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Even256(byte* pair) => Widen((Vector256.Load((int*)pair) << 16) >> 3);
+    public static Vector256<float> Scale256(byte* group) => default;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Odd256(byte* pair) => Widen(Vector256.Load((int*)pair) >> 3);
+    public static Vector512<float> Scale512(byte* group) => default;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Even512(byte* pair) => Widen((Vector512.Load((int*)pair) << 16) >> 3);
+    public static nint GroupOffset(int k) => 0;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Odd512(byte* pair) => Widen(Vector512.Load((int*)pair) >> 3);
+    public static nint PairOffset(int k) => (nint)(k / 2) * PairBytes;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Even256(byte* pair, Vector256<float> scale) => Widen((Vector256.Load((int*)pair) << 16) >> 3);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Odd256(byte* pair, Vector256<float> scale) => Widen(Vector256.Load((int*)pair) >> 3);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Even512(byte* pair, Vector512<float> scale) => Widen((Vector512.Load((int*)pair) << 16) >> 3);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Odd512(byte* pair, Vector512<float> scale) => Widen(Vector512.Load((int*)pair) >> 3);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<float> Widen(Vector256<int> shifted)

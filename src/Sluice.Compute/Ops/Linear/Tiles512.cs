@@ -21,28 +21,35 @@ internal static unsafe class Tiles512
         float* x = call.Input;
         byte* p0 = call.Panel;
         byte* p1 = p0 + call.StrideOf(1);
-        for (int pair = call.KCount >> 1; pair > 0; pair--)
+        for (int pairs = call.KCount >> 1; pairs > 0; pairs -= TFormat.GroupPairs)
         {
-            Vector512<float> w0 = TFormat.Even512(p0);
-            Vector512<float> w1 = TFormat.Even512(p1);
-            Vector512<float> b = Vector512.Create(x[TInput.At(0, 0, 1)]);
-            a0a = Vector512.FusedMultiplyAdd(b, w0, a0a);
-            a0b = Vector512.FusedMultiplyAdd(b, w1, a0b);
+            Vector512<float> s0 = TFormat.Scale512(p0);
+            Vector512<float> s1 = TFormat.Scale512(p1);
+            p0 += TFormat.ScaleBytes;
+            p1 += TFormat.ScaleBytes;
+            for (int pair = Math.Min(pairs, TFormat.GroupPairs); pair > 0; pair--)
+            {
+                Vector512<float> w0 = TFormat.Even512(p0, s0);
+                Vector512<float> w1 = TFormat.Even512(p1, s1);
+                Vector512<float> b = Vector512.Create(x[TInput.At(0, 0, 1)]);
+                a0a = Vector512.FusedMultiplyAdd(b, w0, a0a);
+                a0b = Vector512.FusedMultiplyAdd(b, w1, a0b);
 
-            w0 = TFormat.Odd512(p0);
-            w1 = TFormat.Odd512(p1);
-            b = Vector512.Create(x[TInput.At(0, 1, 1)]);
-            a0a = Vector512.FusedMultiplyAdd(b, w0, a0a);
-            a0b = Vector512.FusedMultiplyAdd(b, w1, a0b);
+                w0 = TFormat.Odd512(p0, s0);
+                w1 = TFormat.Odd512(p1, s1);
+                b = Vector512.Create(x[TInput.At(0, 1, 1)]);
+                a0a = Vector512.FusedMultiplyAdd(b, w0, a0a);
+                a0b = Vector512.FusedMultiplyAdd(b, w1, a0b);
 
-            x += TInput.At(0, 2, 1);
-            p0 += TFormat.PairBytes;
-            p1 += TFormat.PairBytes;
+                x += TInput.At(0, 2, 1);
+                p0 += TFormat.PairBytes;
+                p1 += TFormat.PairBytes;
+            }
         }
 
         Write(in call, 0, 0, a0a);
         Write(in call, 0, 1, a0b);
-        FinishOddK<TFormat, TInput>(in call, 1, p0);
+        FinishOddK<TFormat, TInput>(in call, 1);
     }
 
     /// <summary>1 row by 4 panels: 4 accumulators.</summary>
@@ -58,40 +65,51 @@ internal static unsafe class Tiles512
         byte* p1 = p0 + call.StrideOf(1);
         byte* p2 = p0 + call.StrideOf(2);
         byte* p3 = p0 + call.StrideOf(3);
-        for (int pair = call.KCount >> 1; pair > 0; pair--)
+        for (int pairs = call.KCount >> 1; pairs > 0; pairs -= TFormat.GroupPairs)
         {
-            Vector512<float> w0 = TFormat.Even512(p0);
-            Vector512<float> w1 = TFormat.Even512(p1);
-            Vector512<float> w2 = TFormat.Even512(p2);
-            Vector512<float> w3 = TFormat.Even512(p3);
-            Vector512<float> b = Vector512.Create(x[TInput.At(0, 0, 1)]);
-            a0a = Vector512.FusedMultiplyAdd(b, w0, a0a);
-            a0b = Vector512.FusedMultiplyAdd(b, w1, a0b);
-            a0c = Vector512.FusedMultiplyAdd(b, w2, a0c);
-            a0d = Vector512.FusedMultiplyAdd(b, w3, a0d);
+            Vector512<float> s0 = TFormat.Scale512(p0);
+            Vector512<float> s1 = TFormat.Scale512(p1);
+            Vector512<float> s2 = TFormat.Scale512(p2);
+            Vector512<float> s3 = TFormat.Scale512(p3);
+            p0 += TFormat.ScaleBytes;
+            p1 += TFormat.ScaleBytes;
+            p2 += TFormat.ScaleBytes;
+            p3 += TFormat.ScaleBytes;
+            for (int pair = Math.Min(pairs, TFormat.GroupPairs); pair > 0; pair--)
+            {
+                Vector512<float> w0 = TFormat.Even512(p0, s0);
+                Vector512<float> w1 = TFormat.Even512(p1, s1);
+                Vector512<float> w2 = TFormat.Even512(p2, s2);
+                Vector512<float> w3 = TFormat.Even512(p3, s3);
+                Vector512<float> b = Vector512.Create(x[TInput.At(0, 0, 1)]);
+                a0a = Vector512.FusedMultiplyAdd(b, w0, a0a);
+                a0b = Vector512.FusedMultiplyAdd(b, w1, a0b);
+                a0c = Vector512.FusedMultiplyAdd(b, w2, a0c);
+                a0d = Vector512.FusedMultiplyAdd(b, w3, a0d);
 
-            w0 = TFormat.Odd512(p0);
-            w1 = TFormat.Odd512(p1);
-            w2 = TFormat.Odd512(p2);
-            w3 = TFormat.Odd512(p3);
-            b = Vector512.Create(x[TInput.At(0, 1, 1)]);
-            a0a = Vector512.FusedMultiplyAdd(b, w0, a0a);
-            a0b = Vector512.FusedMultiplyAdd(b, w1, a0b);
-            a0c = Vector512.FusedMultiplyAdd(b, w2, a0c);
-            a0d = Vector512.FusedMultiplyAdd(b, w3, a0d);
+                w0 = TFormat.Odd512(p0, s0);
+                w1 = TFormat.Odd512(p1, s1);
+                w2 = TFormat.Odd512(p2, s2);
+                w3 = TFormat.Odd512(p3, s3);
+                b = Vector512.Create(x[TInput.At(0, 1, 1)]);
+                a0a = Vector512.FusedMultiplyAdd(b, w0, a0a);
+                a0b = Vector512.FusedMultiplyAdd(b, w1, a0b);
+                a0c = Vector512.FusedMultiplyAdd(b, w2, a0c);
+                a0d = Vector512.FusedMultiplyAdd(b, w3, a0d);
 
-            x += TInput.At(0, 2, 1);
-            p0 += TFormat.PairBytes;
-            p1 += TFormat.PairBytes;
-            p2 += TFormat.PairBytes;
-            p3 += TFormat.PairBytes;
+                x += TInput.At(0, 2, 1);
+                p0 += TFormat.PairBytes;
+                p1 += TFormat.PairBytes;
+                p2 += TFormat.PairBytes;
+                p3 += TFormat.PairBytes;
+            }
         }
 
         Write(in call, 0, 0, a0a);
         Write(in call, 0, 1, a0b);
         Write(in call, 0, 2, a0c);
         Write(in call, 0, 3, a0d);
-        FinishOddK<TFormat, TInput>(in call, 1, p0);
+        FinishOddK<TFormat, TInput>(in call, 1);
     }
 
     /// <summary>2 rows by 2 panels: 4 accumulators.</summary>
@@ -105,36 +123,43 @@ internal static unsafe class Tiles512
         float* x = call.Input;
         byte* p0 = call.Panel;
         byte* p1 = p0 + call.StrideOf(1);
-        for (int pair = call.KCount >> 1; pair > 0; pair--)
+        for (int pairs = call.KCount >> 1; pairs > 0; pairs -= TFormat.GroupPairs)
         {
-            Vector512<float> w0 = TFormat.Even512(p0);
-            Vector512<float> w1 = TFormat.Even512(p1);
-            Vector512<float> b = Vector512.Create(x[TInput.At(0, 0, 2)]);
-            a0a = Vector512.FusedMultiplyAdd(b, w0, a0a);
-            a0b = Vector512.FusedMultiplyAdd(b, w1, a0b);
-            b = Vector512.Create(x[TInput.At(1, 0, 2)]);
-            a1a = Vector512.FusedMultiplyAdd(b, w0, a1a);
-            a1b = Vector512.FusedMultiplyAdd(b, w1, a1b);
+            Vector512<float> s0 = TFormat.Scale512(p0);
+            Vector512<float> s1 = TFormat.Scale512(p1);
+            p0 += TFormat.ScaleBytes;
+            p1 += TFormat.ScaleBytes;
+            for (int pair = Math.Min(pairs, TFormat.GroupPairs); pair > 0; pair--)
+            {
+                Vector512<float> w0 = TFormat.Even512(p0, s0);
+                Vector512<float> w1 = TFormat.Even512(p1, s1);
+                Vector512<float> b = Vector512.Create(x[TInput.At(0, 0, 2)]);
+                a0a = Vector512.FusedMultiplyAdd(b, w0, a0a);
+                a0b = Vector512.FusedMultiplyAdd(b, w1, a0b);
+                b = Vector512.Create(x[TInput.At(1, 0, 2)]);
+                a1a = Vector512.FusedMultiplyAdd(b, w0, a1a);
+                a1b = Vector512.FusedMultiplyAdd(b, w1, a1b);
 
-            w0 = TFormat.Odd512(p0);
-            w1 = TFormat.Odd512(p1);
-            b = Vector512.Create(x[TInput.At(0, 1, 2)]);
-            a0a = Vector512.FusedMultiplyAdd(b, w0, a0a);
-            a0b = Vector512.FusedMultiplyAdd(b, w1, a0b);
-            b = Vector512.Create(x[TInput.At(1, 1, 2)]);
-            a1a = Vector512.FusedMultiplyAdd(b, w0, a1a);
-            a1b = Vector512.FusedMultiplyAdd(b, w1, a1b);
+                w0 = TFormat.Odd512(p0, s0);
+                w1 = TFormat.Odd512(p1, s1);
+                b = Vector512.Create(x[TInput.At(0, 1, 2)]);
+                a0a = Vector512.FusedMultiplyAdd(b, w0, a0a);
+                a0b = Vector512.FusedMultiplyAdd(b, w1, a0b);
+                b = Vector512.Create(x[TInput.At(1, 1, 2)]);
+                a1a = Vector512.FusedMultiplyAdd(b, w0, a1a);
+                a1b = Vector512.FusedMultiplyAdd(b, w1, a1b);
 
-            x += TInput.At(0, 2, 2);
-            p0 += TFormat.PairBytes;
-            p1 += TFormat.PairBytes;
+                x += TInput.At(0, 2, 2);
+                p0 += TFormat.PairBytes;
+                p1 += TFormat.PairBytes;
+            }
         }
 
         Write(in call, 0, 0, a0a);
         Write(in call, 0, 1, a0b);
         Write(in call, 1, 0, a1a);
         Write(in call, 1, 1, a1b);
-        FinishOddK<TFormat, TInput>(in call, 2, p0);
+        FinishOddK<TFormat, TInput>(in call, 2);
     }
 
     /// <summary>4 rows by 2 panels: 8 accumulators.</summary>
@@ -150,43 +175,50 @@ internal static unsafe class Tiles512
         float* x = call.Input;
         byte* p0 = call.Panel;
         byte* p1 = p0 + call.StrideOf(1);
-        for (int pair = call.KCount >> 1; pair > 0; pair--)
+        for (int pairs = call.KCount >> 1; pairs > 0; pairs -= TFormat.GroupPairs)
         {
-            Tiles.Prefetch<TFormat>(p0);
-            Tiles.Prefetch<TFormat>(p1);
-            Vector512<float> w0 = TFormat.Even512(p0);
-            Vector512<float> w1 = TFormat.Even512(p1);
-            Vector512<float> b = Vector512.Create(x[TInput.At(0, 0, 4)]);
-            a0a = Vector512.FusedMultiplyAdd(b, w0, a0a);
-            a0b = Vector512.FusedMultiplyAdd(b, w1, a0b);
-            b = Vector512.Create(x[TInput.At(1, 0, 4)]);
-            a1a = Vector512.FusedMultiplyAdd(b, w0, a1a);
-            a1b = Vector512.FusedMultiplyAdd(b, w1, a1b);
-            b = Vector512.Create(x[TInput.At(2, 0, 4)]);
-            a2a = Vector512.FusedMultiplyAdd(b, w0, a2a);
-            a2b = Vector512.FusedMultiplyAdd(b, w1, a2b);
-            b = Vector512.Create(x[TInput.At(3, 0, 4)]);
-            a3a = Vector512.FusedMultiplyAdd(b, w0, a3a);
-            a3b = Vector512.FusedMultiplyAdd(b, w1, a3b);
+            Vector512<float> s0 = TFormat.Scale512(p0);
+            Vector512<float> s1 = TFormat.Scale512(p1);
+            p0 += TFormat.ScaleBytes;
+            p1 += TFormat.ScaleBytes;
+            for (int pair = Math.Min(pairs, TFormat.GroupPairs); pair > 0; pair--)
+            {
+                Tiles.Prefetch<TFormat>(p0);
+                Tiles.Prefetch<TFormat>(p1);
+                Vector512<float> w0 = TFormat.Even512(p0, s0);
+                Vector512<float> w1 = TFormat.Even512(p1, s1);
+                Vector512<float> b = Vector512.Create(x[TInput.At(0, 0, 4)]);
+                a0a = Vector512.FusedMultiplyAdd(b, w0, a0a);
+                a0b = Vector512.FusedMultiplyAdd(b, w1, a0b);
+                b = Vector512.Create(x[TInput.At(1, 0, 4)]);
+                a1a = Vector512.FusedMultiplyAdd(b, w0, a1a);
+                a1b = Vector512.FusedMultiplyAdd(b, w1, a1b);
+                b = Vector512.Create(x[TInput.At(2, 0, 4)]);
+                a2a = Vector512.FusedMultiplyAdd(b, w0, a2a);
+                a2b = Vector512.FusedMultiplyAdd(b, w1, a2b);
+                b = Vector512.Create(x[TInput.At(3, 0, 4)]);
+                a3a = Vector512.FusedMultiplyAdd(b, w0, a3a);
+                a3b = Vector512.FusedMultiplyAdd(b, w1, a3b);
 
-            w0 = TFormat.Odd512(p0);
-            w1 = TFormat.Odd512(p1);
-            b = Vector512.Create(x[TInput.At(0, 1, 4)]);
-            a0a = Vector512.FusedMultiplyAdd(b, w0, a0a);
-            a0b = Vector512.FusedMultiplyAdd(b, w1, a0b);
-            b = Vector512.Create(x[TInput.At(1, 1, 4)]);
-            a1a = Vector512.FusedMultiplyAdd(b, w0, a1a);
-            a1b = Vector512.FusedMultiplyAdd(b, w1, a1b);
-            b = Vector512.Create(x[TInput.At(2, 1, 4)]);
-            a2a = Vector512.FusedMultiplyAdd(b, w0, a2a);
-            a2b = Vector512.FusedMultiplyAdd(b, w1, a2b);
-            b = Vector512.Create(x[TInput.At(3, 1, 4)]);
-            a3a = Vector512.FusedMultiplyAdd(b, w0, a3a);
-            a3b = Vector512.FusedMultiplyAdd(b, w1, a3b);
+                w0 = TFormat.Odd512(p0, s0);
+                w1 = TFormat.Odd512(p1, s1);
+                b = Vector512.Create(x[TInput.At(0, 1, 4)]);
+                a0a = Vector512.FusedMultiplyAdd(b, w0, a0a);
+                a0b = Vector512.FusedMultiplyAdd(b, w1, a0b);
+                b = Vector512.Create(x[TInput.At(1, 1, 4)]);
+                a1a = Vector512.FusedMultiplyAdd(b, w0, a1a);
+                a1b = Vector512.FusedMultiplyAdd(b, w1, a1b);
+                b = Vector512.Create(x[TInput.At(2, 1, 4)]);
+                a2a = Vector512.FusedMultiplyAdd(b, w0, a2a);
+                a2b = Vector512.FusedMultiplyAdd(b, w1, a2b);
+                b = Vector512.Create(x[TInput.At(3, 1, 4)]);
+                a3a = Vector512.FusedMultiplyAdd(b, w0, a3a);
+                a3b = Vector512.FusedMultiplyAdd(b, w1, a3b);
 
-            x += TInput.At(0, 2, 4);
-            p0 += TFormat.PairBytes;
-            p1 += TFormat.PairBytes;
+                x += TInput.At(0, 2, 4);
+                p0 += TFormat.PairBytes;
+                p1 += TFormat.PairBytes;
+            }
         }
 
         Write(in call, 0, 0, a0a);
@@ -197,7 +229,7 @@ internal static unsafe class Tiles512
         Write(in call, 2, 1, a2b);
         Write(in call, 3, 0, a3a);
         Write(in call, 3, 1, a3b);
-        FinishOddK<TFormat, TInput>(in call, 4, p0);
+        FinishOddK<TFormat, TInput>(in call, 4);
     }
 
     /// <summary>8 rows by 2 panels: 16 accumulators.</summary>
@@ -217,67 +249,74 @@ internal static unsafe class Tiles512
         float* x = call.Input;
         byte* p0 = call.Panel;
         byte* p1 = p0 + call.StrideOf(1);
-        for (int pair = call.KCount >> 1; pair > 0; pair--)
+        for (int pairs = call.KCount >> 1; pairs > 0; pairs -= TFormat.GroupPairs)
         {
-            Tiles.Prefetch<TFormat>(p0);
-            Tiles.Prefetch<TFormat>(p1);
-            Vector512<float> w0 = TFormat.Even512(p0);
-            Vector512<float> w1 = TFormat.Even512(p1);
-            Vector512<float> b = Vector512.Create(x[TInput.At(0, 0, 8)]);
-            a0a = Vector512.FusedMultiplyAdd(b, w0, a0a);
-            a0b = Vector512.FusedMultiplyAdd(b, w1, a0b);
-            b = Vector512.Create(x[TInput.At(1, 0, 8)]);
-            a1a = Vector512.FusedMultiplyAdd(b, w0, a1a);
-            a1b = Vector512.FusedMultiplyAdd(b, w1, a1b);
-            b = Vector512.Create(x[TInput.At(2, 0, 8)]);
-            a2a = Vector512.FusedMultiplyAdd(b, w0, a2a);
-            a2b = Vector512.FusedMultiplyAdd(b, w1, a2b);
-            b = Vector512.Create(x[TInput.At(3, 0, 8)]);
-            a3a = Vector512.FusedMultiplyAdd(b, w0, a3a);
-            a3b = Vector512.FusedMultiplyAdd(b, w1, a3b);
-            b = Vector512.Create(x[TInput.At(4, 0, 8)]);
-            a4a = Vector512.FusedMultiplyAdd(b, w0, a4a);
-            a4b = Vector512.FusedMultiplyAdd(b, w1, a4b);
-            b = Vector512.Create(x[TInput.At(5, 0, 8)]);
-            a5a = Vector512.FusedMultiplyAdd(b, w0, a5a);
-            a5b = Vector512.FusedMultiplyAdd(b, w1, a5b);
-            b = Vector512.Create(x[TInput.At(6, 0, 8)]);
-            a6a = Vector512.FusedMultiplyAdd(b, w0, a6a);
-            a6b = Vector512.FusedMultiplyAdd(b, w1, a6b);
-            b = Vector512.Create(x[TInput.At(7, 0, 8)]);
-            a7a = Vector512.FusedMultiplyAdd(b, w0, a7a);
-            a7b = Vector512.FusedMultiplyAdd(b, w1, a7b);
+            Vector512<float> s0 = TFormat.Scale512(p0);
+            Vector512<float> s1 = TFormat.Scale512(p1);
+            p0 += TFormat.ScaleBytes;
+            p1 += TFormat.ScaleBytes;
+            for (int pair = Math.Min(pairs, TFormat.GroupPairs); pair > 0; pair--)
+            {
+                Tiles.Prefetch<TFormat>(p0);
+                Tiles.Prefetch<TFormat>(p1);
+                Vector512<float> w0 = TFormat.Even512(p0, s0);
+                Vector512<float> w1 = TFormat.Even512(p1, s1);
+                Vector512<float> b = Vector512.Create(x[TInput.At(0, 0, 8)]);
+                a0a = Vector512.FusedMultiplyAdd(b, w0, a0a);
+                a0b = Vector512.FusedMultiplyAdd(b, w1, a0b);
+                b = Vector512.Create(x[TInput.At(1, 0, 8)]);
+                a1a = Vector512.FusedMultiplyAdd(b, w0, a1a);
+                a1b = Vector512.FusedMultiplyAdd(b, w1, a1b);
+                b = Vector512.Create(x[TInput.At(2, 0, 8)]);
+                a2a = Vector512.FusedMultiplyAdd(b, w0, a2a);
+                a2b = Vector512.FusedMultiplyAdd(b, w1, a2b);
+                b = Vector512.Create(x[TInput.At(3, 0, 8)]);
+                a3a = Vector512.FusedMultiplyAdd(b, w0, a3a);
+                a3b = Vector512.FusedMultiplyAdd(b, w1, a3b);
+                b = Vector512.Create(x[TInput.At(4, 0, 8)]);
+                a4a = Vector512.FusedMultiplyAdd(b, w0, a4a);
+                a4b = Vector512.FusedMultiplyAdd(b, w1, a4b);
+                b = Vector512.Create(x[TInput.At(5, 0, 8)]);
+                a5a = Vector512.FusedMultiplyAdd(b, w0, a5a);
+                a5b = Vector512.FusedMultiplyAdd(b, w1, a5b);
+                b = Vector512.Create(x[TInput.At(6, 0, 8)]);
+                a6a = Vector512.FusedMultiplyAdd(b, w0, a6a);
+                a6b = Vector512.FusedMultiplyAdd(b, w1, a6b);
+                b = Vector512.Create(x[TInput.At(7, 0, 8)]);
+                a7a = Vector512.FusedMultiplyAdd(b, w0, a7a);
+                a7b = Vector512.FusedMultiplyAdd(b, w1, a7b);
 
-            w0 = TFormat.Odd512(p0);
-            w1 = TFormat.Odd512(p1);
-            b = Vector512.Create(x[TInput.At(0, 1, 8)]);
-            a0a = Vector512.FusedMultiplyAdd(b, w0, a0a);
-            a0b = Vector512.FusedMultiplyAdd(b, w1, a0b);
-            b = Vector512.Create(x[TInput.At(1, 1, 8)]);
-            a1a = Vector512.FusedMultiplyAdd(b, w0, a1a);
-            a1b = Vector512.FusedMultiplyAdd(b, w1, a1b);
-            b = Vector512.Create(x[TInput.At(2, 1, 8)]);
-            a2a = Vector512.FusedMultiplyAdd(b, w0, a2a);
-            a2b = Vector512.FusedMultiplyAdd(b, w1, a2b);
-            b = Vector512.Create(x[TInput.At(3, 1, 8)]);
-            a3a = Vector512.FusedMultiplyAdd(b, w0, a3a);
-            a3b = Vector512.FusedMultiplyAdd(b, w1, a3b);
-            b = Vector512.Create(x[TInput.At(4, 1, 8)]);
-            a4a = Vector512.FusedMultiplyAdd(b, w0, a4a);
-            a4b = Vector512.FusedMultiplyAdd(b, w1, a4b);
-            b = Vector512.Create(x[TInput.At(5, 1, 8)]);
-            a5a = Vector512.FusedMultiplyAdd(b, w0, a5a);
-            a5b = Vector512.FusedMultiplyAdd(b, w1, a5b);
-            b = Vector512.Create(x[TInput.At(6, 1, 8)]);
-            a6a = Vector512.FusedMultiplyAdd(b, w0, a6a);
-            a6b = Vector512.FusedMultiplyAdd(b, w1, a6b);
-            b = Vector512.Create(x[TInput.At(7, 1, 8)]);
-            a7a = Vector512.FusedMultiplyAdd(b, w0, a7a);
-            a7b = Vector512.FusedMultiplyAdd(b, w1, a7b);
+                w0 = TFormat.Odd512(p0, s0);
+                w1 = TFormat.Odd512(p1, s1);
+                b = Vector512.Create(x[TInput.At(0, 1, 8)]);
+                a0a = Vector512.FusedMultiplyAdd(b, w0, a0a);
+                a0b = Vector512.FusedMultiplyAdd(b, w1, a0b);
+                b = Vector512.Create(x[TInput.At(1, 1, 8)]);
+                a1a = Vector512.FusedMultiplyAdd(b, w0, a1a);
+                a1b = Vector512.FusedMultiplyAdd(b, w1, a1b);
+                b = Vector512.Create(x[TInput.At(2, 1, 8)]);
+                a2a = Vector512.FusedMultiplyAdd(b, w0, a2a);
+                a2b = Vector512.FusedMultiplyAdd(b, w1, a2b);
+                b = Vector512.Create(x[TInput.At(3, 1, 8)]);
+                a3a = Vector512.FusedMultiplyAdd(b, w0, a3a);
+                a3b = Vector512.FusedMultiplyAdd(b, w1, a3b);
+                b = Vector512.Create(x[TInput.At(4, 1, 8)]);
+                a4a = Vector512.FusedMultiplyAdd(b, w0, a4a);
+                a4b = Vector512.FusedMultiplyAdd(b, w1, a4b);
+                b = Vector512.Create(x[TInput.At(5, 1, 8)]);
+                a5a = Vector512.FusedMultiplyAdd(b, w0, a5a);
+                a5b = Vector512.FusedMultiplyAdd(b, w1, a5b);
+                b = Vector512.Create(x[TInput.At(6, 1, 8)]);
+                a6a = Vector512.FusedMultiplyAdd(b, w0, a6a);
+                a6b = Vector512.FusedMultiplyAdd(b, w1, a6b);
+                b = Vector512.Create(x[TInput.At(7, 1, 8)]);
+                a7a = Vector512.FusedMultiplyAdd(b, w0, a7a);
+                a7b = Vector512.FusedMultiplyAdd(b, w1, a7b);
 
-            x += TInput.At(0, 2, 8);
-            p0 += TFormat.PairBytes;
-            p1 += TFormat.PairBytes;
+                x += TInput.At(0, 2, 8);
+                p0 += TFormat.PairBytes;
+                p1 += TFormat.PairBytes;
+            }
         }
 
         Write(in call, 0, 0, a0a);
@@ -296,7 +335,7 @@ internal static unsafe class Tiles512
         Write(in call, 6, 1, a6b);
         Write(in call, 7, 0, a7a);
         Write(in call, 7, 1, a7b);
-        FinishOddK<TFormat, TInput>(in call, 8, p0);
+        FinishOddK<TFormat, TInput>(in call, 8);
     }
 
     /// <summary>12 rows by 2 panels: 24 accumulators.</summary>
@@ -320,91 +359,98 @@ internal static unsafe class Tiles512
         float* x = call.Input;
         byte* p0 = call.Panel;
         byte* p1 = p0 + call.StrideOf(1);
-        for (int pair = call.KCount >> 1; pair > 0; pair--)
+        for (int pairs = call.KCount >> 1; pairs > 0; pairs -= TFormat.GroupPairs)
         {
-            Tiles.Prefetch<TFormat>(p0);
-            Tiles.Prefetch<TFormat>(p1);
-            Vector512<float> w0 = TFormat.Even512(p0);
-            Vector512<float> w1 = TFormat.Even512(p1);
-            Vector512<float> b = Vector512.Create(x[TInput.At(0, 0, 12)]);
-            a0a = Vector512.FusedMultiplyAdd(b, w0, a0a);
-            a0b = Vector512.FusedMultiplyAdd(b, w1, a0b);
-            b = Vector512.Create(x[TInput.At(1, 0, 12)]);
-            a1a = Vector512.FusedMultiplyAdd(b, w0, a1a);
-            a1b = Vector512.FusedMultiplyAdd(b, w1, a1b);
-            b = Vector512.Create(x[TInput.At(2, 0, 12)]);
-            a2a = Vector512.FusedMultiplyAdd(b, w0, a2a);
-            a2b = Vector512.FusedMultiplyAdd(b, w1, a2b);
-            b = Vector512.Create(x[TInput.At(3, 0, 12)]);
-            a3a = Vector512.FusedMultiplyAdd(b, w0, a3a);
-            a3b = Vector512.FusedMultiplyAdd(b, w1, a3b);
-            b = Vector512.Create(x[TInput.At(4, 0, 12)]);
-            a4a = Vector512.FusedMultiplyAdd(b, w0, a4a);
-            a4b = Vector512.FusedMultiplyAdd(b, w1, a4b);
-            b = Vector512.Create(x[TInput.At(5, 0, 12)]);
-            a5a = Vector512.FusedMultiplyAdd(b, w0, a5a);
-            a5b = Vector512.FusedMultiplyAdd(b, w1, a5b);
-            b = Vector512.Create(x[TInput.At(6, 0, 12)]);
-            a6a = Vector512.FusedMultiplyAdd(b, w0, a6a);
-            a6b = Vector512.FusedMultiplyAdd(b, w1, a6b);
-            b = Vector512.Create(x[TInput.At(7, 0, 12)]);
-            a7a = Vector512.FusedMultiplyAdd(b, w0, a7a);
-            a7b = Vector512.FusedMultiplyAdd(b, w1, a7b);
-            b = Vector512.Create(x[TInput.At(8, 0, 12)]);
-            a8a = Vector512.FusedMultiplyAdd(b, w0, a8a);
-            a8b = Vector512.FusedMultiplyAdd(b, w1, a8b);
-            b = Vector512.Create(x[TInput.At(9, 0, 12)]);
-            a9a = Vector512.FusedMultiplyAdd(b, w0, a9a);
-            a9b = Vector512.FusedMultiplyAdd(b, w1, a9b);
-            b = Vector512.Create(x[TInput.At(10, 0, 12)]);
-            a10a = Vector512.FusedMultiplyAdd(b, w0, a10a);
-            a10b = Vector512.FusedMultiplyAdd(b, w1, a10b);
-            b = Vector512.Create(x[TInput.At(11, 0, 12)]);
-            a11a = Vector512.FusedMultiplyAdd(b, w0, a11a);
-            a11b = Vector512.FusedMultiplyAdd(b, w1, a11b);
+            Vector512<float> s0 = TFormat.Scale512(p0);
+            Vector512<float> s1 = TFormat.Scale512(p1);
+            p0 += TFormat.ScaleBytes;
+            p1 += TFormat.ScaleBytes;
+            for (int pair = Math.Min(pairs, TFormat.GroupPairs); pair > 0; pair--)
+            {
+                Tiles.Prefetch<TFormat>(p0);
+                Tiles.Prefetch<TFormat>(p1);
+                Vector512<float> w0 = TFormat.Even512(p0, s0);
+                Vector512<float> w1 = TFormat.Even512(p1, s1);
+                Vector512<float> b = Vector512.Create(x[TInput.At(0, 0, 12)]);
+                a0a = Vector512.FusedMultiplyAdd(b, w0, a0a);
+                a0b = Vector512.FusedMultiplyAdd(b, w1, a0b);
+                b = Vector512.Create(x[TInput.At(1, 0, 12)]);
+                a1a = Vector512.FusedMultiplyAdd(b, w0, a1a);
+                a1b = Vector512.FusedMultiplyAdd(b, w1, a1b);
+                b = Vector512.Create(x[TInput.At(2, 0, 12)]);
+                a2a = Vector512.FusedMultiplyAdd(b, w0, a2a);
+                a2b = Vector512.FusedMultiplyAdd(b, w1, a2b);
+                b = Vector512.Create(x[TInput.At(3, 0, 12)]);
+                a3a = Vector512.FusedMultiplyAdd(b, w0, a3a);
+                a3b = Vector512.FusedMultiplyAdd(b, w1, a3b);
+                b = Vector512.Create(x[TInput.At(4, 0, 12)]);
+                a4a = Vector512.FusedMultiplyAdd(b, w0, a4a);
+                a4b = Vector512.FusedMultiplyAdd(b, w1, a4b);
+                b = Vector512.Create(x[TInput.At(5, 0, 12)]);
+                a5a = Vector512.FusedMultiplyAdd(b, w0, a5a);
+                a5b = Vector512.FusedMultiplyAdd(b, w1, a5b);
+                b = Vector512.Create(x[TInput.At(6, 0, 12)]);
+                a6a = Vector512.FusedMultiplyAdd(b, w0, a6a);
+                a6b = Vector512.FusedMultiplyAdd(b, w1, a6b);
+                b = Vector512.Create(x[TInput.At(7, 0, 12)]);
+                a7a = Vector512.FusedMultiplyAdd(b, w0, a7a);
+                a7b = Vector512.FusedMultiplyAdd(b, w1, a7b);
+                b = Vector512.Create(x[TInput.At(8, 0, 12)]);
+                a8a = Vector512.FusedMultiplyAdd(b, w0, a8a);
+                a8b = Vector512.FusedMultiplyAdd(b, w1, a8b);
+                b = Vector512.Create(x[TInput.At(9, 0, 12)]);
+                a9a = Vector512.FusedMultiplyAdd(b, w0, a9a);
+                a9b = Vector512.FusedMultiplyAdd(b, w1, a9b);
+                b = Vector512.Create(x[TInput.At(10, 0, 12)]);
+                a10a = Vector512.FusedMultiplyAdd(b, w0, a10a);
+                a10b = Vector512.FusedMultiplyAdd(b, w1, a10b);
+                b = Vector512.Create(x[TInput.At(11, 0, 12)]);
+                a11a = Vector512.FusedMultiplyAdd(b, w0, a11a);
+                a11b = Vector512.FusedMultiplyAdd(b, w1, a11b);
 
-            w0 = TFormat.Odd512(p0);
-            w1 = TFormat.Odd512(p1);
-            b = Vector512.Create(x[TInput.At(0, 1, 12)]);
-            a0a = Vector512.FusedMultiplyAdd(b, w0, a0a);
-            a0b = Vector512.FusedMultiplyAdd(b, w1, a0b);
-            b = Vector512.Create(x[TInput.At(1, 1, 12)]);
-            a1a = Vector512.FusedMultiplyAdd(b, w0, a1a);
-            a1b = Vector512.FusedMultiplyAdd(b, w1, a1b);
-            b = Vector512.Create(x[TInput.At(2, 1, 12)]);
-            a2a = Vector512.FusedMultiplyAdd(b, w0, a2a);
-            a2b = Vector512.FusedMultiplyAdd(b, w1, a2b);
-            b = Vector512.Create(x[TInput.At(3, 1, 12)]);
-            a3a = Vector512.FusedMultiplyAdd(b, w0, a3a);
-            a3b = Vector512.FusedMultiplyAdd(b, w1, a3b);
-            b = Vector512.Create(x[TInput.At(4, 1, 12)]);
-            a4a = Vector512.FusedMultiplyAdd(b, w0, a4a);
-            a4b = Vector512.FusedMultiplyAdd(b, w1, a4b);
-            b = Vector512.Create(x[TInput.At(5, 1, 12)]);
-            a5a = Vector512.FusedMultiplyAdd(b, w0, a5a);
-            a5b = Vector512.FusedMultiplyAdd(b, w1, a5b);
-            b = Vector512.Create(x[TInput.At(6, 1, 12)]);
-            a6a = Vector512.FusedMultiplyAdd(b, w0, a6a);
-            a6b = Vector512.FusedMultiplyAdd(b, w1, a6b);
-            b = Vector512.Create(x[TInput.At(7, 1, 12)]);
-            a7a = Vector512.FusedMultiplyAdd(b, w0, a7a);
-            a7b = Vector512.FusedMultiplyAdd(b, w1, a7b);
-            b = Vector512.Create(x[TInput.At(8, 1, 12)]);
-            a8a = Vector512.FusedMultiplyAdd(b, w0, a8a);
-            a8b = Vector512.FusedMultiplyAdd(b, w1, a8b);
-            b = Vector512.Create(x[TInput.At(9, 1, 12)]);
-            a9a = Vector512.FusedMultiplyAdd(b, w0, a9a);
-            a9b = Vector512.FusedMultiplyAdd(b, w1, a9b);
-            b = Vector512.Create(x[TInput.At(10, 1, 12)]);
-            a10a = Vector512.FusedMultiplyAdd(b, w0, a10a);
-            a10b = Vector512.FusedMultiplyAdd(b, w1, a10b);
-            b = Vector512.Create(x[TInput.At(11, 1, 12)]);
-            a11a = Vector512.FusedMultiplyAdd(b, w0, a11a);
-            a11b = Vector512.FusedMultiplyAdd(b, w1, a11b);
+                w0 = TFormat.Odd512(p0, s0);
+                w1 = TFormat.Odd512(p1, s1);
+                b = Vector512.Create(x[TInput.At(0, 1, 12)]);
+                a0a = Vector512.FusedMultiplyAdd(b, w0, a0a);
+                a0b = Vector512.FusedMultiplyAdd(b, w1, a0b);
+                b = Vector512.Create(x[TInput.At(1, 1, 12)]);
+                a1a = Vector512.FusedMultiplyAdd(b, w0, a1a);
+                a1b = Vector512.FusedMultiplyAdd(b, w1, a1b);
+                b = Vector512.Create(x[TInput.At(2, 1, 12)]);
+                a2a = Vector512.FusedMultiplyAdd(b, w0, a2a);
+                a2b = Vector512.FusedMultiplyAdd(b, w1, a2b);
+                b = Vector512.Create(x[TInput.At(3, 1, 12)]);
+                a3a = Vector512.FusedMultiplyAdd(b, w0, a3a);
+                a3b = Vector512.FusedMultiplyAdd(b, w1, a3b);
+                b = Vector512.Create(x[TInput.At(4, 1, 12)]);
+                a4a = Vector512.FusedMultiplyAdd(b, w0, a4a);
+                a4b = Vector512.FusedMultiplyAdd(b, w1, a4b);
+                b = Vector512.Create(x[TInput.At(5, 1, 12)]);
+                a5a = Vector512.FusedMultiplyAdd(b, w0, a5a);
+                a5b = Vector512.FusedMultiplyAdd(b, w1, a5b);
+                b = Vector512.Create(x[TInput.At(6, 1, 12)]);
+                a6a = Vector512.FusedMultiplyAdd(b, w0, a6a);
+                a6b = Vector512.FusedMultiplyAdd(b, w1, a6b);
+                b = Vector512.Create(x[TInput.At(7, 1, 12)]);
+                a7a = Vector512.FusedMultiplyAdd(b, w0, a7a);
+                a7b = Vector512.FusedMultiplyAdd(b, w1, a7b);
+                b = Vector512.Create(x[TInput.At(8, 1, 12)]);
+                a8a = Vector512.FusedMultiplyAdd(b, w0, a8a);
+                a8b = Vector512.FusedMultiplyAdd(b, w1, a8b);
+                b = Vector512.Create(x[TInput.At(9, 1, 12)]);
+                a9a = Vector512.FusedMultiplyAdd(b, w0, a9a);
+                a9b = Vector512.FusedMultiplyAdd(b, w1, a9b);
+                b = Vector512.Create(x[TInput.At(10, 1, 12)]);
+                a10a = Vector512.FusedMultiplyAdd(b, w0, a10a);
+                a10b = Vector512.FusedMultiplyAdd(b, w1, a10b);
+                b = Vector512.Create(x[TInput.At(11, 1, 12)]);
+                a11a = Vector512.FusedMultiplyAdd(b, w0, a11a);
+                a11b = Vector512.FusedMultiplyAdd(b, w1, a11b);
 
-            x += TInput.At(0, 2, 12);
-            p0 += TFormat.PairBytes;
-            p1 += TFormat.PairBytes;
+                x += TInput.At(0, 2, 12);
+                p0 += TFormat.PairBytes;
+                p1 += TFormat.PairBytes;
+            }
         }
 
         Write(in call, 0, 0, a0a);
@@ -431,7 +477,7 @@ internal static unsafe class Tiles512
         Write(in call, 10, 1, a10b);
         Write(in call, 11, 0, a11a);
         Write(in call, 11, 1, a11b);
-        FinishOddK<TFormat, TInput>(in call, 12, p0);
+        FinishOddK<TFormat, TInput>(in call, 12);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -447,8 +493,8 @@ internal static unsafe class Tiles512
         }
     }
 
-    /// <summary>The last step of an odd number of k, on the stored results; <paramref name="lastPair"/> has only its even half.</summary>
-    private static void FinishOddK<TFormat, TInput>(in TileCall call, int tileRows, byte* lastPair)
+    /// <summary>The last step of an odd number of k, on the stored results: the last pair has only its even half.</summary>
+    private static void FinishOddK<TFormat, TInput>(in TileCall call, int tileRows)
         where TFormat : struct, IPanelFormat
         where TInput : struct, ITileInput
     {
@@ -457,7 +503,9 @@ internal static unsafe class Tiles512
             float* x = call.Input + TInput.At(0, call.KCount - 1, tileRows);
             for (int panel = 0; panel < call.Panels; panel++)
             {
-                Vector512<float> weights = TFormat.Even512(lastPair + call.StrideOf(panel));
+                byte* stored = call.Panel + call.StrideOf(panel);
+                Vector512<float> scale = TFormat.Scale512(stored + TFormat.GroupOffset(call.KCount - 1));
+                Vector512<float> weights = TFormat.Even512(stored + TFormat.PairOffset(call.KCount - 1), scale);
                 float* output = call.Output + (panel * call.OutputPanelStride);
                 for (int row = 0; row < call.Rows; row++)
                 {

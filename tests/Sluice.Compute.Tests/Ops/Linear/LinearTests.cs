@@ -10,7 +10,7 @@ public sealed class LinearTests
     public static TheoryData<DType, int, int, int> Shapes()
     {
         TheoryData<DType, int, int, int> data = [];
-        foreach (DType type in new[] { DType.Float32, DType.Float16, DType.BFloat16 })
+        foreach (DType type in new[] { DType.Float32, DType.Float16, DType.BFloat16, DType.Float8E4M3 })
         {
             foreach (int rows in new[] { 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 16, 17, 25, 31 })
             {
@@ -59,6 +59,7 @@ public sealed class LinearTests
     [InlineData(DType.Float32)]
     [InlineData(DType.Float16)]
     [InlineData(DType.BFloat16)]
+    [InlineData(DType.Float8E4M3)]
     public void Reference_RandomMatrix_IsTheProduct(DType type)
     {
         using TestTensors tensors = new(seed: 7);
@@ -87,6 +88,7 @@ public sealed class LinearTests
     [Theory]
     [InlineData(DType.Float32)]
     [InlineData(DType.BFloat16)]
+    [InlineData(DType.Float8E4M3)]
     public void Linear_RowInABatch_HasTheBitsOfTheRowAlone(DType type)
     {
         using TestTensors tensors = new(seed: 11);

@@ -13,9 +13,9 @@ public sealed unsafe class TilesTests
     public static TheoryData<bool, DType, int, int> Tiles()
     {
         TheoryData<bool, DType, int, int> data = [];
-        foreach (DType type in new[] { DType.Float32, DType.Float16, DType.BFloat16 })
+        foreach (DType type in new[] { DType.Float32, DType.Float16, DType.BFloat16, DType.Float8E4M3 })
         {
-            foreach (int kCount in new[] { 1, 2, 17, 64 })
+            foreach (int kCount in new[] { 1, 2, 17, 64, 129, 300 })
             {
                 foreach (int rows in new[] { 1, 2, 4, 6 })
                 {
@@ -88,6 +88,9 @@ public sealed unsafe class TilesTests
         {
             case DType.Float32:
                 Run<Float32Panel>(in call, wide, tileRows);
+                break;
+            case DType.Float8E4M3:
+                Run<Float8Panel>(in call, wide, tileRows);
                 break;
             case DType.Float16:
                 Run<Float16Panel>(in call, wide, tileRows);
