@@ -5,7 +5,10 @@ using Sluice.Compute.Ops.Linear;
 
 namespace Sluice.Compute.Ops.Attention;
 
-/// <summary>Widens 16 elements of up to 16 lanes of a panel and turns them: a lane's elements side by side.</summary>
+/// <summary>
+/// Widens 16 elements of up to 16 lanes of a panel and turns them: a lane's elements side by side. For types of the cache, which have no
+/// scales.
+/// </summary>
 internal static unsafe class PanelTranspose
 {
     private const int Lanes = PackedWeight.PanelRows;
@@ -35,8 +38,8 @@ internal static unsafe class PanelTranspose
     {
         for (int element = 0; element < Lanes; element += 2, panel += TFormat.PairBytes)
         {
-            Vector256<float> even = TFormat.Even256(panel);
-            Vector256<float> odd = TFormat.Odd256(panel);
+            Vector256<float> even = TFormat.Even256(panel, default);
+            Vector256<float> odd = TFormat.Odd256(panel, default);
             for (int lane = 0; lane < laneCount; lane++)
             {
                 destination[(lane * Lanes) + element] = even.GetElement(lane);
@@ -54,8 +57,8 @@ internal static unsafe class PanelTranspose
         {
             for (int pair = 0; pair < 4; pair++, panel += TFormat.PairBytes)
             {
-                Vector256<float> even = TFormat.Even256(panel);
-                Vector256<float> odd = TFormat.Odd256(panel);
+                Vector256<float> even = TFormat.Even256(panel, default);
+                Vector256<float> odd = TFormat.Odd256(panel, default);
                 for (int lane = 0; lane < Vector256<float>.Count; lane++)
                 {
                     destination[(lane * Lanes) + (2 * pair)] = even.GetElement(lane);
@@ -79,8 +82,8 @@ internal static unsafe class PanelTranspose
     private static (Vector256<float> Low, Vector256<float> High) Zip<TFormat>(byte* pair)
         where TFormat : unmanaged, IPanelFormat
     {
-        Vector256<float> even = TFormat.Even256(pair);
-        Vector256<float> odd = TFormat.Odd256(pair);
+        Vector256<float> even = TFormat.Even256(pair, default);
+        Vector256<float> odd = TFormat.Odd256(pair, default);
         return (Avx.UnpackLow(even, odd), Avx.UnpackHigh(even, odd));
     }
 

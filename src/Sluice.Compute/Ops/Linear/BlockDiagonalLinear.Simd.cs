@@ -24,6 +24,9 @@ internal static unsafe class BlockDiagonalLinearSimd
             case DType.Float32:
                 Run<Float32Panel>(context, output, input, weight, groups);
                 break;
+            case DType.Float8E4M3:
+                Run<Float8Panel>(context, output, input, weight, groups);
+                break;
             case DType.Float16:
                 Run<Float16Panel>(context, output, input, weight, groups);
                 break;

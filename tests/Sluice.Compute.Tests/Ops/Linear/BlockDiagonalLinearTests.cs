@@ -11,6 +11,7 @@ public sealed class BlockDiagonalLinearTests
     [InlineData(1, 1, 16, 1, 0, DType.Float32)]
     [InlineData(1, 16, 512, 128, 64, DType.BFloat16)]
     [InlineData(3, 4, 64, 32, 16, DType.BFloat16)]
+    [InlineData(3, 4, 64, 160, 16, DType.Float8E4M3)]
     [InlineData(13, 2, 32, 512, 0, DType.Float16)]
     [InlineData(49, 3, 48, 33, 7, DType.BFloat16)]
     [InlineData(130, 2, 64, 31, 3, DType.Float32)]
