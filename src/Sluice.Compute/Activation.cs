@@ -1,6 +1,6 @@
 namespace Sluice.Compute;
 
-/// <summary>The function of a gated feed-forward layer: <c>f(gate) * up</c>.</summary>
+/// <summary>The function of a gated feed-forward layer: <c>f(gate) * up</c>, unless said otherwise.</summary>
 public enum Activation
 {
     /// <summary>x * sigmoid(x).</summary>
@@ -11,4 +11,9 @@ public enum Activation
 
     /// <summary>Gelu by the error function.</summary>
     Gelu,
+
+    /// <summary>
+    /// With g = min(gate, 7) and u = up between -7 and 7: g * sigmoid(1.702 g) * (u + 1). CPU only.
+    /// </summary>
+    ClampedSwish,
 }

@@ -194,7 +194,7 @@ public interface IBackend : IDisposable
     /// <param name="shape">Heads, scale, window, cap.</param>
     void PagedAttention(Tensor output, Tensor queries, KvLayer layer, AttentionPlan plan, AttentionShape shape);
 
-    /// <summary>output = f(gateUp[:, :width]) * gateUp[:, width:].</summary>
+    /// <summary>output = f(gateUp[:, :width]) * gateUp[:, width:], or what <see cref="Activation"/> says instead.</summary>
     /// <param name="output">[tokens, width].</param>
     /// <param name="gateUp">[tokens, 2 * width].</param>
     /// <param name="activation">f.</param>

@@ -15,31 +15,49 @@ internal sealed class WeightLoader(IBackend backend, ICheckpoint checkpoint)
     // Backends lay weights out in panels of rows; whole panels are stored faster, and by one thread.
     private const int RowMultiple = 64;
 
-    private readonly List<Part> _parts = [];
+    private readonly List<WeightTask> _tasks = [];
     private readonly Lock _progressLock = new();
     private long _loadedBytes;
     private ExceptionDispatchInfo? _failure;
 
     /// <summary>Notes that a tensor fills <paramref name="rowCount"/> rows of a weight from <paramref name="firstRow"/> on.</summary>
-    public void Add(CheckpointTensor tensor, Weight target, int firstRow, int rowCount) =>
-        _parts.Add(new Part(tensor, target, firstRow, rowCount));
+    public void Add(CheckpointTensor tensor, Weight target, int firstRow, int rowCount)
+    {
+        int rowBytes = checked(target.Columns * tensor.Type.SizeBytes());
+        int rowsAtOnce = RowsAtOnce(rowBytes);
+        for (int row = 0; row < rowCount; row += rowsAtOnce)
+        {
+            int rows = Math.Min(rowsAtOnce, rowCount - row);
+            _tasks.Add(new RowsTask(tensor, (long)row * rowBytes, rows * rowBytes, target, firstRow + row));
+        }
+    }
+
+    /// <summary>Notes a task of another kind.</summary>
+    public void Add(WeightTask task) => _tasks.Add(task);
+
+    /// <summary>Rows of a matrix that one task should read.</summary>
+    public static int RowsAtOnce(int rowBytes)
+    {
+        int rows = Math.Max(1, ChunkBytes / rowBytes);
+        return rows > RowMultiple ? rows - (rows % RowMultiple) : rows;
+    }
 
     /// <summary>Reads all that was added. The first failure stops the rest and is thrown.</summary>
     public void Load(IProgress<LoadProgress>? progress, CancellationToken cancellation)
     {
         // In the order of the files: readers move through each file together, and read-ahead works.
-        _parts.Sort(static (a, b) =>
+        _tasks.Sort(static (a, b) =>
         {
             int byFile = string.CompareOrdinal(a.Tensor.File, b.Tensor.File);
-            return byFile != 0 ? byFile : a.Tensor.Position.CompareTo(b.Tensor.Position);
+            return byFile != 0 ? byFile : (a.Tensor.Position + a.OffsetBytes).CompareTo(b.Tensor.Position + b.OffsetBytes);
         });
-        List<Chunk> chunks = SplitIntoChunks(out int largestBytes);
-        long totalBytes = _parts.Sum(static part => part.Tensor.SizeBytes);
+        long totalBytes = _tasks.Sum(static task => (long)task.SizeBytes);
+        int largestBytes = _tasks.Count == 0 ? 0 : _tasks.Max(static task => task.BufferBytes);
         int next = -1;
-        var threads = new Thread[Math.Clamp(Environment.ProcessorCount, 1, Math.Min(MaxThreads, Math.Max(1, chunks.Count)))];
+        var threads = new Thread[Math.Clamp(Environment.ProcessorCount, 1, Math.Min(MaxThreads, Math.Max(1, _tasks.Count)))];
         for (int i = 0; i < threads.Length; i++)
         {
-            threads[i] = new Thread(() => LoadChunks(chunks, ref next, largestBytes, totalBytes, progress, cancellation))
+            threads[i] = new Thread(() => RunTasks(ref next, largestBytes, totalBytes, progress, cancellation))
             {
                 Name = $"weights {i}",
                 IsBackground = true,
@@ -56,33 +74,8 @@ internal sealed class WeightLoader(IBackend backend, ICheckpoint checkpoint)
         cancellation.ThrowIfCancellationRequested();
     }
 
-    private List<Chunk> SplitIntoChunks(out int largestBytes)
-    {
-        var chunks = new List<Chunk>();
-        largestBytes = 0;
-        foreach (Part part in _parts)
-        {
-            int rowBytes = part.RowBytes;
-            int rowsAtOnce = Math.Max(1, ChunkBytes / rowBytes);
-            rowsAtOnce = rowsAtOnce > RowMultiple ? rowsAtOnce - (rowsAtOnce % RowMultiple) : rowsAtOnce;
-            for (int row = 0; row < part.RowCount; row += rowsAtOnce)
-            {
-                int rows = Math.Min(rowsAtOnce, part.RowCount - row);
-                chunks.Add(new Chunk(part, row, rows));
-                largestBytes = Math.Max(largestBytes, rows * rowBytes);
-            }
-        }
-
-        return chunks;
-    }
-
-    private void LoadChunks(
-        List<Chunk> chunks,
-        ref int next,
-        int bufferBytes,
-        long totalBytes,
-        IProgress<LoadProgress>? progress,
-        CancellationToken cancellation)
+    private void RunTasks(
+        ref int next, int bufferBytes, long totalBytes, IProgress<LoadProgress>? progress, CancellationToken cancellation)
     {
         try
         {
@@ -90,16 +83,14 @@ internal sealed class WeightLoader(IBackend backend, ICheckpoint checkpoint)
             while (_failure is null && !cancellation.IsCancellationRequested)
             {
                 int index = Interlocked.Increment(ref next);
-                if (index >= chunks.Count)
+                if (index >= _tasks.Count)
                 {
                     return;
                 }
 
-                (Part part, int row, int rows) = chunks[index];
-                Span<byte> bytes = buffer.Span<byte>(0, rows * part.RowBytes);
-                checkpoint.Read(part.Tensor, (long)row * part.RowBytes, bytes);
-                Upload(part, row, bytes);
-                Report(bytes.Length, totalBytes, part.Tensor.File, progress);
+                WeightTask task = _tasks[index];
+                Run(task, buffer.Span<byte>(0, task.BufferBytes));
+                Report(task.SizeBytes, totalBytes, task.Tensor.File, progress);
             }
         }
         catch (Exception e)
@@ -108,16 +99,16 @@ internal sealed class WeightLoader(IBackend backend, ICheckpoint checkpoint)
         }
     }
 
-    private void Upload(in Part part, int row, ReadOnlySpan<byte> bytes)
+    private void Run(WeightTask task, Span<byte> buffer)
     {
         try
         {
-            backend.UploadRows(part.Target, part.FirstRow + row, bytes, part.Tensor.Type);
+            task.Run(backend, checkpoint, buffer);
         }
         catch (InvalidDataException e)
         {
             // A value that the type of the weight cannot hold.
-            throw new UserErrorException($"{part.Tensor.File}: tensor {part.Tensor.Name}: {e.Message}");
+            throw new UserErrorException($"{task.Tensor.File}: tensor {task.Tensor.Name}: {e.Message}");
         }
     }
 
@@ -129,11 +120,4 @@ internal sealed class WeightLoader(IBackend backend, ICheckpoint checkpoint)
             progress?.Report(new LoadProgress(_loadedBytes, totalBytes, file));
         }
     }
-
-    private readonly record struct Part(CheckpointTensor Tensor, Weight Target, int FirstRow, int RowCount)
-    {
-        public int RowBytes => checked(Target.Columns * Tensor.Type.SizeBytes());
-    }
-
-    private readonly record struct Chunk(Part Part, int Row, int Rows);
 }

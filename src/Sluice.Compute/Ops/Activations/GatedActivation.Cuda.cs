@@ -17,6 +17,11 @@ internal static class GatedActivationCuda
             gateUp.Columns == 2 * output.Columns && gateUp.Rows == output.Rows
                 && output.Type == context.ActivationType && gateUp.Type == context.ActivationType,
             "GatedActivation");
+        if (activation == Activation.ClampedSwish)
+        {
+            throw new NotSupportedException("CUDA has no kernel for the clamped swish; use the cpu device.");
+        }
+
         if (output.Rows == 0 || output.Columns == 0)
         {
             return;

@@ -8,6 +8,9 @@ internal static unsafe class GatedActivationReference
     public const float GeluCubic = 0.044715f;
     public const float SqrtHalf = 0.70710678f;
 
+    public const float SwishLimit = 7;
+    public const float SwishFactor = 1.702f;
+
     public static void Run(Tensor output, Tensor gateUp, Activation activation)
     {
         for (long row = 0; row < output.Rows; row++)
@@ -17,9 +20,22 @@ internal static unsafe class GatedActivationReference
             float* result = (float*)output.Address + (row * output.RowStride);
             for (int i = 0; i < output.Columns; i++)
             {
-                result[i] = Apply(gate[i], activation) * up[i];
+                result[i] = Apply(gate[i], up[i], activation);
             }
         }
+    }
+
+    public static float Apply(float gate, float up, Activation activation)
+    {
+        if (activation != Activation.ClampedSwish)
+        {
+            return Apply(gate, activation) * up;
+        }
+
+        // Comparisons that are false for what is not a number: it stays so.
+        float g = gate > SwishLimit ? SwishLimit : gate;
+        float u = up > SwishLimit ? SwishLimit : up < -SwishLimit ? -SwishLimit : up;
+        return g / (ScalarMath.Exp(-SwishFactor * g) + 1) * (u + 1);
     }
 
     public static float Apply(float x, Activation activation) => activation switch

@@ -18,6 +18,9 @@ internal static unsafe class GatedActivationSimd
             case Activation.GeluTanh:
                 Run<GeluTanh>(context, output, gateUp);
                 break;
+            case Activation.ClampedSwish:
+                Run<ClampedSwish>(context, output, gateUp);
+                break;
             default:
                 Run<Gelu>(context, output, gateUp);
                 break;
@@ -38,7 +41,7 @@ internal static unsafe class GatedActivationSimd
 
     private interface IFunction
     {
-        static abstract Vector256<float> Apply(Vector256<float> x);
+        static abstract Vector256<float> Apply(Vector256<float> gate, Vector256<float> up);
 
         static abstract Activation Activation { get; }
     }
@@ -48,7 +51,7 @@ internal static unsafe class GatedActivationSimd
         public static Activation Activation => Activation.Silu;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector256<float> Apply(Vector256<float> x) => x / (VectorMath.Exp(-x) + Vector256<float>.One);
+        public static Vector256<float> Apply(Vector256<float> x, Vector256<float> up) => x / (VectorMath.Exp(-x) + Vector256<float>.One) * up;
     }
 
     private struct GeluTanh : IFunction
@@ -56,13 +59,13 @@ internal static unsafe class GatedActivationSimd
         public static Activation Activation => Activation.GeluTanh;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector256<float> Apply(Vector256<float> x)
+        public static Vector256<float> Apply(Vector256<float> x, Vector256<float> up)
         {
             Vector256<float> inner = x * Vector256.FusedMultiplyAdd(
                 x * x,
                 Vector256.Create(GatedActivationReference.GeluFactor * GatedActivationReference.GeluCubic),
                 Vector256.Create(GatedActivationReference.GeluFactor));
-            return x / (VectorMath.Exp(-inner) + Vector256<float>.One);
+            return x / (VectorMath.Exp(-inner) + Vector256<float>.One) * up;
         }
     }
 
@@ -71,9 +74,26 @@ internal static unsafe class GatedActivationSimd
         public static Activation Activation => Activation.Gelu;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector256<float> Apply(Vector256<float> x)
+        public static Vector256<float> Apply(Vector256<float> x, Vector256<float> up)
             => x * Vector256.Create(0.5f)
-                * (VectorMath.Erf(x * Vector256.Create(GatedActivationReference.SqrtHalf)) + Vector256<float>.One);
+                * (VectorMath.Erf(x * Vector256.Create(GatedActivationReference.SqrtHalf)) + Vector256<float>.One)
+                * up;
+    }
+
+    private struct ClampedSwish : IFunction
+    {
+        public static Activation Activation => Activation.ClampedSwish;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static Vector256<float> Apply(Vector256<float> gate, Vector256<float> up)
+        {
+            // The instruction gives its second operand where one is not a number.
+            Vector256<float> limit = Vector256.Create(GatedActivationReference.SwishLimit);
+            Vector256<float> g = Vector256.MinNative(limit, gate);
+            Vector256<float> u = Vector256.MaxNative(-limit, Vector256.MinNative(limit, up));
+            Vector256<float> swish = g / (VectorMath.Exp(Vector256.Create(-GatedActivationReference.SwishFactor) * g) + Vector256<float>.One);
+            return swish * (u + Vector256<float>.One);
+        }
     }
 
     private struct GatedJob<TFunction> : IParallelJob
@@ -95,12 +115,12 @@ internal static unsafe class GatedActivationSimd
                 int i = 0;
                 for (; i <= width - 8; i += 8)
                 {
-                    (TFunction.Apply(Vector256.Load(gate + i)) * Vector256.Load(up + i)).Store(result + i);
+                    TFunction.Apply(Vector256.Load(gate + i), Vector256.Load(up + i)).Store(result + i);
                 }
 
                 for (; i < width; i++)
                 {
-                    result[i] = GatedActivationReference.Apply(gate[i], TFunction.Activation) * up[i];
+                    result[i] = GatedActivationReference.Apply(gate[i], up[i], TFunction.Activation);
                 }
             }
         }

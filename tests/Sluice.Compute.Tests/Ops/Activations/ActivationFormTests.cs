@@ -19,6 +19,11 @@ public sealed class ActivationFormTests
         {
             foreach (Activation activation in Enum.GetValues<Activation>())
             {
+                if (activation == Activation.ClampedSwish && form is (Form.CudaBFloat16 or Form.CudaFloat16))
+                {
+                    continue;
+                }
+
                 data.Add(form, activation, 1, 8192, 0);
                 data.Add(form, activation, 17, 14336, 0);
                 data.Add(form, activation, 8191, 64, 8);
@@ -56,7 +61,7 @@ public sealed class ActivationFormTests
         {
             double gate = values[(i / width * 2 * width) + (i % width)];
             double up = values[(i / width * 2 * width) + width + (i % width)];
-            device.AssertRounded(Apply(gate, activation) * up, actual[i], Math.Abs(gate * up) * CancellationTolerance, i);
+            device.AssertRounded(Apply(gate, up, activation), actual[i], Math.Abs(gate) * (Math.Abs(up) + 1) * CancellationTolerance, i);
         }
     }
 
@@ -87,6 +92,14 @@ public sealed class ActivationFormTests
         {
             Assert.Equal(cap * Math.Tanh(values[i] / cap), actual[i], cap * SoftCapTolerance);
         }
+    }
+
+    private static double Apply(double gate, double up, Activation activation)
+    {
+        double clamped = Math.Min(gate, 7);
+        return activation == Activation.ClampedSwish
+            ? clamped / (1 + Math.Exp(-1.702 * clamped)) * (Math.Clamp(up, -7, 7) + 1)
+            : Apply(gate, activation) * up;
     }
 
     private static double Apply(double x, Activation activation) => activation switch
