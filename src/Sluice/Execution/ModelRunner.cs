@@ -67,10 +67,11 @@ internal sealed class ModelRunner : IStepRunner
         _logits = backend.Allocate(logitRows, config.VocabularySize, DType.Float32);
         _slotErrors = new string?[limits.MaxSequences];
         _kvLayers = new KvLayer[config.LayerCount];
+        KvCacheShape cache = config.KvCache;
         for (int i = 0; i < _kvLayers.Length; i++)
         {
             _kvLayers[i] = backend.AllocateKvLayer(
-                memory.BlockCount + 1, _blockSize, config.KvHeads, config.HeadDim, config.HeadDim, kvType);
+                memory.BlockCount + 1, _blockSize, cache.Heads, cache.KeyDim, cache.ValueDim, kvType, cache.ValuesInKeys);
         }
     }
 

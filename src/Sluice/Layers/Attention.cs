@@ -13,7 +13,7 @@ namespace Sluice.Layers;
 /// <param name="queryNorm">As wide as a head or as all queries; none for most models.</param>
 /// <param name="keyNorm">As wide as a head or as all keys.</param>
 internal sealed class Attention(
-    Linear queryKeyValue, Linear output, RotaryTable rotary, AttentionShape shape, Norm? queryNorm, Norm? keyNorm)
+    Linear queryKeyValue, Linear output, RotaryTable rotary, AttentionShape shape, Norm? queryNorm, Norm? keyNorm) : IAttention
 {
     private readonly int _queryWidth = shape.Heads * shape.HeadDim;
     private readonly int _keyWidth = shape.KvHeads * shape.HeadDim;
@@ -21,11 +21,7 @@ internal sealed class Attention(
     private readonly HeadNorms? _headNorms =
         queryNorm?.Width == shape.HeadDim && keyNorm?.Width == shape.HeadDim ? queryNorm.WithKeys(keyNorm) : null;
 
-    /// <param name="backend">Device.</param>
-    /// <param name="buffers">The step's buffers; <see cref="DecoderBuffers.Projected"/> receives the result.</param>
-    /// <param name="input">[tokens, hiddenSize].</param>
-    /// <param name="cache">The layer's keys and values.</param>
-    /// <param name="plan">Rows, positions, slots and block tables.</param>
+    /// <inheritdoc/>
     public void Forward(IBackend backend, in DecoderBuffers buffers, Tensor input, KvLayer cache, in AttentionPlan plan)
     {
         queryKeyValue.Forward(backend, buffers.QueryKeyValue, input);

@@ -8,8 +8,8 @@ namespace Sluice.Layers;
 /// <param name="Residual">The stream that layers add to: [tokens, hiddenSize].</param>
 /// <param name="Normed">Input of attention, feed-forward and output projection: [tokens, hiddenSize].</param>
 /// <param name="Projected">Output of attention and feed-forward: [tokens, hiddenSize].</param>
-/// <param name="QueryKeyValue">[tokens, (heads + 2 * kvHeads) * headDim].</param>
-/// <param name="Attended">[tokens, heads * headDim].</param>
+/// <param name="QueryKeyValue">[tokens, (heads + 2 * kvHeads) * headDim]; queries alone in latent attention.</param>
+/// <param name="Attended">[tokens, heads * valueDim].</param>
 /// <param name="GateUp">[tokens, 2 * width] for the widest feed-forward; a narrower one uses the beginning of the memory.</param>
 /// <param name="Gated">[tokens, width].</param>
 internal readonly record struct DecoderBuffers(
@@ -17,6 +17,9 @@ internal readonly record struct DecoderBuffers(
 {
     /// <summary>For mixtures of experts; none in dense models.</summary>
     public ExpertBuffers? Experts { get; init; }
+
+    /// <summary>For latent attention; none in models without.</summary>
+    public LatentBuffers? Latent { get; init; }
 
     /// <summary>The first <paramref name="tokenCount"/> rows of all.</summary>
     public DecoderBuffers Slice(int tokenCount) => new(
@@ -29,5 +32,6 @@ internal readonly record struct DecoderBuffers(
         Gated.SliceRows(0, tokenCount))
     {
         Experts = Experts?.Slice(tokenCount),
+        Latent = Latent?.Slice(tokenCount),
     };
 }

@@ -123,7 +123,8 @@ internal static class RotaryFrequencies
             : (float)YarnScale(rope.Factor, 1);
     }
 
-    private static double YarnScale(double factor, double weight) => factor <= 1 ? 1 : (0.1 * weight * Math.Log(factor)) + 1;
+    /// <summary>YaRN's attention factor, before it is weighed against another.</summary>
+    public static double YarnScale(double factor, double weight) => factor <= 1 ? 1 : (0.1 * weight * Math.Log(factor)) + 1;
 
     private static float[] LongRope(RopeParameters rope, int rotaryDim, int positionCount)
     {

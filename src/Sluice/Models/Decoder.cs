@@ -32,12 +32,13 @@ internal abstract class Decoder : ICausalLm
             Residual: builder.Buffer(config.HiddenSize),
             Normed: builder.Buffer(config.HiddenSize),
             Projected: builder.Buffer(config.HiddenSize),
-            QueryKeyValue: builder.Buffer((config.Heads + (2 * config.KvHeads)) * config.HeadDim),
-            Attended: builder.Buffer(config.Heads * config.HeadDim),
+            QueryKeyValue: builder.Buffer(config.ProjectedWidth),
+            Attended: builder.Buffer(config.AttendedWidth),
             GateUp: builder.Buffer(2 * config.DenseWidth),
             Gated: builder.Buffer(config.DenseWidth))
         {
             Experts = config.Moe is { } moe ? MoeParts.Buffers(builder, moe) : null,
+            Latent = config.Latent is { } latent ? LatentParts.Buffers(builder, latent) : null,
         };
     }
 

@@ -110,6 +110,28 @@ internal sealed class ModelBuilder
         return weight;
     }
 
+    /// <summary>
+    /// A matrix of each head, below each other, from some rows of each head of the tensor <c>name.weight</c>: as they are,
+    /// [heads * rowCount, columns], or each head's transposed, [heads * columns, rowCount].
+    /// </summary>
+    public Weight HeadMatrices(string name, int columns, HeadRows rows, bool transposed)
+    {
+        CheckpointTensor? tensor = _checkpoint?.Find(name + ".weight", [rows.Heads * rows.RowsPerHead, columns]);
+        DType type = StorageType(tensor?.Type);
+        Weight weight = transposed
+            ? AllocateWeight(rows.Heads * columns, rows.RowCount, type)
+            : AllocateWeight(rows.Heads * rows.RowCount, columns, type);
+        if (tensor is not null)
+        {
+            for (int head = 0; head < rows.Heads; head++)
+            {
+                _loader?.Add(new HeadTask(tensor, rows, columns, head, weight, transposed));
+            }
+        }
+
+        return weight;
+    }
+
     /// <summary>Buffer for activations of the largest batch: [maxBatchedTokens, columns].</summary>
     public Tensor Buffer(int columns) => Buffer(columns, rowsPerToken: 1, _activationType);
 

@@ -69,13 +69,28 @@ internal sealed record ModelConfig
     public int DenseWidth => Moe is null ? IntermediateSize : Math.Max(Moe.HasDenseLayers ? IntermediateSize : 0, Moe.SharedWidth);
 
     /// <summary>What the model needs of a device beyond the operations of a dense model.</summary>
-    public ModelFeatures RequiredFeatures => Moe is null ? ModelFeatures.None : ModelFeatures.Experts;
+    public ModelFeatures RequiredFeatures =>
+        (Moe is null ? ModelFeatures.None : ModelFeatures.Experts) | (Latent is null ? ModelFeatures.None : ModelFeatures.LatentAttention);
+
+    /// <summary>The dimensions of latent attention; none in models that cache keys and values of heads.</summary>
+    public LatentAttentionConfig? Latent { get; init; }
+
+    /// <summary>What a layer's cache holds of a token.</summary>
+    public KvCacheShape KvCache => Latent is { } latent
+        ? new KvCacheShape(1, latent.CachedDim, latent.KvRank, ValuesInKeys: true)
+        : new KvCacheShape(KvHeads, HeadDim, HeadDim, ValuesInKeys: false);
+
+    /// <summary>Width of what attention projects the input to and keeps to itself.</summary>
+    public int ProjectedWidth => Latent is { } latent ? Heads * latent.QueryDim : (Heads + (2 * KvHeads)) * HeadDim;
+
+    /// <summary>Width of what all heads attend to.</summary>
+    public int AttendedWidth => Heads * (Latent?.ValueDim ?? HeadDim);
 
     /// <summary>Window and rotary parameters of each layer.</summary>
     public required IReadOnlyList<LayerConfig> Layers { get; init; }
 
-    /// <summary>Key and value bytes that one token takes in all layers together.</summary>
-    public long KvBytesPerToken(DType kvType) => 2L * LayerCount * KvHeads * HeadDim * kvType.SizeBytes();
+    /// <summary>Bytes of the cache that one token takes in all layers together.</summary>
+    public long KvBytesPerToken(DType kvType) => LayerCount * KvCache.ElementsPerToken * kvType.SizeBytes();
 }
 
 /// <summary>What differs from layer to layer.</summary>

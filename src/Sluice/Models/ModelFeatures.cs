@@ -9,6 +9,9 @@ internal enum ModelFeatures
 
     /// <summary>Routing, and linear layers with the matrix of a chosen expert.</summary>
     Experts = 1,
+
+    /// <summary>A cache whose values are inside of its keys, and linear layers of each head.</summary>
+    LatentAttention = 2,
 }
 
 /// <summary>What features are called.</summary>
@@ -21,6 +24,11 @@ internal static class ModelFeaturesText
         if (features.HasFlag(ModelFeatures.Experts))
         {
             names.Add("mixture of experts");
+        }
+
+        if (features.HasFlag(ModelFeatures.LatentAttention))
+        {
+            names.Add("latent attention");
         }
 
         return string.Join(" and ", names);

@@ -5,6 +5,8 @@ internal static class ModelRegistry
 {
     private static readonly Dictionary<string, ModelFamily> Families = new(StringComparer.Ordinal)
     {
+        ["DeepseekV2ForCausalLM"] = DeepSeekV2.Family,
+        ["DeepseekV3ForCausalLM"] = DeepSeekV3.Family,
         ["Gemma2ForCausalLM"] = Gemma2.Family,
         ["Gemma3ForCausalLM"] = Gemma3.Family,
         ["Gemma3ForConditionalGeneration"] = Gemma3.LanguagePart,
@@ -23,7 +25,7 @@ internal static class ModelRegistry
     // Known, so that the answer is "not yet" and not "never heard of it".
     private static readonly string[] NotYet =
     [
-        "DeepseekV2ForCausalLM", "DeepseekV3ForCausalLM", "GptOssForCausalLM",
+        "GptOssForCausalLM",
     ];
 
     /// <summary>Supported architectures in alphabetical order.</summary>

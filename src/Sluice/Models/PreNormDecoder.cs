@@ -4,7 +4,7 @@ using Sluice.Layers;
 namespace Sluice.Models;
 
 /// <summary>A layer of <see cref="PreNormDecoder"/>.</summary>
-internal sealed record PreNormLayer(Norm InputNorm, Attention Attention, Norm PostAttentionNorm, IFeedForward FeedForward);
+internal sealed record PreNormLayer(Norm InputNorm, IAttention Attention, Norm PostAttentionNorm, IFeedForward FeedForward);
 
 /// <summary>
 /// Llama's order of things, which many families share: x += attention(norm(x)); x += mlp(norm(x)). Each addition is fused with

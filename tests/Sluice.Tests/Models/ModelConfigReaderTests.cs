@@ -20,11 +20,20 @@ public sealed class ModelConfigReaderTests
         Assert.Equal(128, config.HiddenSize);
         Assert.Equal(192, config.IntermediateSize);
         Assert.Equal(384, config.VocabularySize);
-        Assert.Equal(name == "llama-hd128" ? 128 : 32, config.HeadDim);
+        Assert.Equal(HeadDimOf(name), config.HeadDim);
         Assert.Equal(config.LayerCount, config.Layers.Count);
         Assert.Equal(DType.BFloat16, config.StoredType);
         Assert.Equal([2], config.EosTokenIds);
     }
+
+    private static int HeadDimOf(string name) => name switch
+    {
+        "llama-hd128" => 128,
+        // Of the rotated part.
+        "deepseek-v2-lite" or "deepseek-v3" => 16,
+        "deepseek-v3-realdims" => 64,
+        _ => 32,
+    };
 
     [Fact]
     public void Read_Llama3RopeInNewDialect_ReadsItsParameters()
@@ -171,7 +180,8 @@ public sealed class ModelConfigReaderTests
     [InlineData("""{"layer_types": ["full_attention"]}""", "layer_types")]
     [InlineData("""{"layer_types": ["full_attention", "linear_attention", "full_attention", "full_attention"]}""", "linear_attention")]
     [InlineData("""{"quantization_config": {"quant_method": "awq"}}""", "awq")]
-    [InlineData("""{"architectures": ["DeepseekV3ForCausalLM"]}""", "not supported yet")]
+    [InlineData("""{"architectures": ["GptOssForCausalLM"]}""", "not supported yet")]
+    [InlineData("""{"architectures": ["DeepseekV3ForCausalLM"]}""", "kv_lora_rank")]
     [InlineData("""{"architectures": ["NoSuchModel"]}""", "LlamaForCausalLM")]
     [InlineData("""{"architectures": []}""", "architectures")]
     [InlineData("""{"architectures": null}""", "architectures")]

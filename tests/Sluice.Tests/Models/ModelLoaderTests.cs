@@ -42,15 +42,23 @@ public sealed class ModelLoaderTests
         ModelMemory plan = ModelMemory.Plan(
             loaded.Config, new BuildLimits(64, loaded.Config.MaxPositions), null, backend.ActivationType, DType.Float16);
 
-        Assert.Equal(loaded.WeightBytes, plan.WeightBytes + RouterPadding(loaded.Config));
-        Assert.Equal(2L * 2 * loaded.Config.LayerCount * loaded.Config.KvHeads * loaded.Config.HeadDim, plan.KvBytesPerToken);
+        Assert.Equal(loaded.WeightBytes, plan.WeightBytes + Padding(loaded.Config));
+        Assert.Equal(2L * loaded.Config.LayerCount * ElementsPerToken(loaded.Config), plan.KvBytesPerToken);
         Assert.Empty(loaded.UnusedTensors);
     }
 
-    // The CPU stores rows in panels of 16, and routers of so few experts do not fill one.
-    private static long RouterPadding(ModelConfig config) => config.Moe is { } moe
-        ? moe.SparseLayers.Count(static sparse => sparse) * ((16 - (moe.Routing.Experts % 16)) % 16) * 2L * config.HiddenSize
-        : 0;
+    private static int ElementsPerToken(ModelConfig config) =>
+        config.Latent is { } latent ? latent.KvRank + latent.RotaryDim : 2 * config.KvHeads * config.HeadDim;
+
+    // The CPU stores rows in panels of 16, and routers of so few experts or latents of queries so small do not fill one.
+    private static long Padding(ModelConfig config)
+    {
+        int rows = config.LayerCount * RowsToFill(config.Latent?.QueryRank ?? 0);
+        rows += config.Moe is { } moe ? moe.SparseLayers.Count(static sparse => sparse) * RowsToFill(moe.Routing.Experts) : 0;
+        return rows * 2L * config.HiddenSize;
+    }
+
+    private static int RowsToFill(int rows) => (16 - (rows % 16)) % 16;
 
     [Fact]
     public void Load_Shards_ReportsRisingProgressToTheEnd()

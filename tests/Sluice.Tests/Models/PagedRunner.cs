@@ -22,10 +22,12 @@ internal sealed class PagedRunner
         _backend = backend;
         _model = model;
         ModelConfig config = model.Config;
+        KvCacheShape cache = config.KvCache;
         _layers = new KvLayer[config.LayerCount];
         for (int layer = 0; layer < _layers.Length; layer++)
         {
-            _layers[layer] = backend.AllocateKvLayer(blockCount, BlockSize, config.KvHeads, config.HeadDim, config.HeadDim, backend.ActivationType);
+            _layers[layer] = backend.AllocateKvLayer(
+                blockCount, BlockSize, cache.Heads, cache.KeyDim, cache.ValueDim, backend.ActivationType, cache.ValuesInKeys);
         }
 
         int[] blocks = [.. Enumerable.Range(0, blockCount)];

@@ -1,0 +1,8 @@
+namespace Sluice.Weights;
+
+/// <summary>The same rows of each head's part of a tensor whose heads follow each other.</summary>
+/// <param name="Heads">Heads.</param>
+/// <param name="RowsPerHead">Rows of a head in the tensor.</param>
+/// <param name="FirstRow">First of the rows that are meant, in a head.</param>
+/// <param name="RowCount">How many of a head are meant.</param>
+internal readonly record struct HeadRows(int Heads, int RowsPerHead, int FirstRow, int RowCount);
