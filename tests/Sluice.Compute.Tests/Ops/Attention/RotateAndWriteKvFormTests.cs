@@ -161,9 +161,10 @@ public sealed unsafe class RotateAndWriteKvFormTests
         (double Expected, double Tolerance) Turned(double[] heads, int index, int headCount)
         {
             int element = index % shape.KeyDim;
+            double normTolerance = shape.RoundsNorms ? device.Rounding + NormTolerance : NormTolerance;
             if (element >= shape.RotaryDim)
             {
-                return (heads[index], 0);
+                return (heads[index], shape.Norms ? Math.Abs(heads[index]) * normTolerance : 0);
             }
 
             int pair = element % (shape.RotaryDim / 2);
@@ -171,8 +172,7 @@ public sealed unsafe class RotateAndWriteKvFormTests
             double x = heads[index - element + pair];
             double y = heads[index - element + pair + half];
             (double first, double second) = element < half ? (x * cosines[angle], -y * sines[angle]) : (y * cosines[angle], x * sines[angle]);
-            double tolerance = shape.RoundsNorms ? device.Rounding + NormTolerance : shape.Norms ? NormTolerance : ProductTolerance;
-            return (first + second, (Math.Abs(first) + Math.Abs(second)) * tolerance);
+            return (first + second, (Math.Abs(first) + Math.Abs(second)) * (shape.Norms ? normTolerance : ProductTolerance));
         }
 
         // Heads as they turn.
