@@ -14,9 +14,9 @@ internal static class TestData
         "llama", "llama-hd128", "llama-tied-bias", "mistral-swa", "qwen2", "qwen2-yarn", "qwen3", "gemma2", "gemma3", "phi3", "olmo2",
     ];
 
-    /// <summary>Reference models that only the CPU runs yet: mixtures of experts and latent attention.</summary>
+    /// <summary>Reference models that only the CPU runs yet: mixtures of experts, latent attention.</summary>
     public static TheoryData<string> ProcessorReferenceModels { get; } =
-        ["mixtral", "qwen3-moe", "glm4-moe", "deepseek-v2-lite", "deepseek-v3", "deepseek-v3-realdims"];
+        ["mixtral", "qwen3-moe", "glm4-moe", "gpt-oss", "deepseek-v2-lite", "deepseek-v3", "deepseek-v3-realdims"];
 
     /// <summary>All reference models.</summary>
     public static TheoryData<string> ReferenceModels { get; } =

@@ -12,7 +12,8 @@ internal static class LayerParts
     /// <param name="index">Layer.</param>
     /// <param name="queryNorm">Norm of queries, when the family has one.</param>
     /// <param name="keyNorm">Norm of keys, when the family has one.</param>
-    public static Attention Attention(ModelBuilder builder, string prefix, int index, Norm? queryNorm = null, Norm? keyNorm = null)
+    /// <param name="sinks">As in <see cref="AttentionShape"/>; none for most families.</param>
+    public static Attention Attention(ModelBuilder builder, string prefix, int index, Norm? queryNorm = null, Norm? keyNorm = null, Tensor sinks = default)
     {
         ModelConfig config = builder.Config;
         int keyWidth = config.KvHeads * config.HeadDim;
@@ -22,12 +23,12 @@ internal static class LayerParts
             (prefix + "self_attn.q_proj", config.Heads * config.HeadDim),
             (prefix + "self_attn.k_proj", keyWidth),
             (prefix + "self_attn.v_proj", keyWidth));
-        return Attention(builder, prefix, index, queryKeyValue, queryNorm, keyNorm);
+        return Attention(builder, prefix, index, queryKeyValue, queryNorm, keyNorm, sinks);
     }
 
     /// <summary>Attention with a projection that the family has made, and o_proj.</summary>
     public static Attention Attention(
-        ModelBuilder builder, string prefix, int index, Linear queryKeyValue, Norm? queryNorm = null, Norm? keyNorm = null)
+        ModelBuilder builder, string prefix, int index, Linear queryKeyValue, Norm? queryNorm = null, Norm? keyNorm = null, Tensor sinks = default)
     {
         ModelConfig config = builder.Config;
         LayerConfig layer = config.Layers[index];
@@ -35,7 +36,7 @@ internal static class LayerParts
             queryKeyValue,
             builder.Linear(prefix + "self_attn.o_proj", config.HiddenSize, config.Heads * config.HeadDim, config.AttentionOutputBias),
             builder.Rotary(layer.Rope, config.HeadDim),
-            new AttentionShape(config.Heads, config.KvHeads, config.HeadDim, config.AttentionScale, layer.Window, config.AttentionSoftCap),
+            new AttentionShape(config.Heads, config.KvHeads, config.HeadDim, config.AttentionScale, layer.Window, config.AttentionSoftCap, sinks),
             queryNorm,
             keyNorm);
     }

@@ -101,6 +101,51 @@ internal sealed class ModelBuilder
     /// <summary>A vector by its full tensor name, in float32: [1, length].</summary>
     public Tensor Vector(string name, int length) => Vector(length, (name, length));
 
+    /// <summary>True when weights will be read; else only sizes count.</summary>
+    public bool Loads => _loader is not null;
+
+    /// <summary>A tensor of the checkpoint, checked; none without a checkpoint.</summary>
+    public CheckpointTensor? Find(string name, params ReadOnlySpan<int> shape) => _checkpoint?.Find(name, shape);
+
+    /// <summary>A tensor of bytes, checked; none without a checkpoint.</summary>
+    public CheckpointTensor? FindBytes(string name, params ReadOnlySpan<int> shape) => _checkpoint?.FindBytes(name, shape);
+
+    /// <summary>Memory for a matrix that <see cref="Load"/> fills.</summary>
+    public Weight Allocate(int rows, int columns, DType? stored) => AllocateWeight(rows, columns, StorageType(stored));
+
+    /// <summary>Notes what fills a matrix.</summary>
+    public void Load(WeightTask task) => _loader!.Add(task);
+
+    /// <summary>A small tensor [rows, columns], read at once; none when nothing is loaded.</summary>
+    public float[]? ReadFloats(string name, int rows, int columns)
+    {
+        CheckpointTensor? tensor = _checkpoint?.Find(name, [rows, columns]);
+        if (tensor is null || _backend is null)
+        {
+            return null;
+        }
+
+        byte[] bytes = new byte[tensor.SizeBytes];
+        _checkpoint!.Read(tensor, 0, bytes);
+        var values = new float[rows * columns];
+        FloatDecoder.Decode(bytes, tensor.Type, values);
+        return values;
+    }
+
+    /// <summary>Values on the device, in float32: [rows, columns].</summary>
+    public Tensor Table(ReadOnlySpan<float> values, int rows, int columns)
+    {
+        WeightBytes += (long)rows * columns * sizeof(float);
+        if (_backend is null)
+        {
+            return new Tensor(0, DType.Float32, rows, columns);
+        }
+
+        Tensor table = _backend.Allocate(rows, columns, DType.Float32);
+        _backend.Upload(table, values);
+        return table;
+    }
+
     /// <summary>A matrix by its full tensor name.</summary>
     public Weight Matrix(string name, int rows, int columns)
     {

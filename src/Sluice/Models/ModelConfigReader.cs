@@ -31,10 +31,10 @@ internal static class ModelConfigReader
             ? first
             : throw outer.Error("\"architectures\" is missing, so the kind of model is unknown");
         ModelFamily family = ModelRegistry.Find(architecture, path);
-        RejectQuantization(outer);
+        RejectQuantization(outer, family);
 
         ConfigObject source = outer.Descend("text_config").WithDefaults(family.Defaults);
-        RejectQuantization(source);
+        RejectQuantization(source, family);
         ModelConfig config = family.Configure(source, ReadCommon(source, architecture));
         if (!family.PositionsIncludeScaling)
         {
@@ -114,12 +114,17 @@ internal static class ModelConfigReader
         };
     }
 
-    private static void RejectQuantization(ConfigObject source)
+    private static void RejectQuantization(ConfigObject source, ModelFamily family)
     {
         ConfigObject? quantization = source.Object("quantization_config") ?? source.Object("compression_config");
         if (quantization is not null)
         {
             string method = quantization.Text("quant_method") ?? "unknown";
+            if (method == family.OwnQuantization)
+            {
+                return;
+            }
+
             throw source.Error($"the weights are quantized (method \"{method}\"), which is not supported yet; use a "
                 + "bfloat16, float16 or float32 checkpoint");
         }

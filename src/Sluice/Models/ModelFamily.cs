@@ -14,4 +14,7 @@ internal sealed record ModelFamily
 
     /// <summary>True when max_position_embeddings is the length after rotary scaling, whatever the scaling is.</summary>
     public bool PositionsIncludeScaling { get; init; }
+
+    /// <summary>The quantization of released checkpoints that the family's file reads by itself, or none.</summary>
+    public string? OwnQuantization { get; init; }
 }

@@ -17,6 +17,9 @@ internal sealed record MoeConfig
     /// <summary>The router has a correction of the scores for the choice.</summary>
     public bool HasCorrection { get; init; }
 
+    /// <summary>Experts are stored in four bits an element, with a power of two for each 32.</summary>
+    public bool HasFourBitExperts { get; init; }
+
     /// <summary>For each layer, whether it has experts; else it is dense.</summary>
     public required IReadOnlyList<bool> SparseLayers { get; init; }
 

@@ -11,6 +11,10 @@ internal interface ICheckpoint : IDisposable
     /// <exception cref="UserErrorException">It is missing, or of another shape, or of a type that weights cannot have.</exception>
     CheckpointTensor Find(string name, ReadOnlySpan<int> shape);
 
+    /// <summary>Looks up a tensor of bytes that mean something only together with others; its type in the result means nothing.</summary>
+    /// <inheritdoc cref="Find"/>
+    CheckpointTensor FindBytes(string name, ReadOnlySpan<int> shape);
+
     /// <summary>Reads data of a tensor, row-major and little-endian. May be called from several threads at once.</summary>
     /// <param name="tensor">From <see cref="Find"/>.</param>
     /// <param name="offsetBytes">From the beginning of the tensor; a multiple of the element size.</param>

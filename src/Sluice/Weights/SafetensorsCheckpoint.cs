@@ -49,25 +49,25 @@ internal sealed class SafetensorsCheckpoint : ICheckpoint
 
     public CheckpointTensor Find(string name, ReadOnlySpan<int> shape)
     {
-        if (!_tensors.TryGetValue(name, out (SafetensorsFile File, SafetensorsEntry Entry) found))
-        {
-            throw new UserErrorException(
-                $"{_folder}: tensor {name} {ShapeText(shape)} is in none of the {_files.Count} safetensors files "
-                + $"({_tensors.Count} tensors), and the model needs it");
-        }
-
-        SafetensorsEntry entry = found.Entry;
-        if (!HasShape(entry, shape))
-        {
-            throw new UserErrorException(
-                $"{found.File.Path}: tensor {name} has the shape {entry.ShapeText}; by config.json {ShapeText(shape)} was expected");
-        }
-
+        (SafetensorsFile file, SafetensorsEntry entry) = FindEntry(name, shape);
         DType type = SafetensorsType.ToDType(entry.TypeName) ?? throw new UserErrorException(
-            $"{found.File.Path}: tensor {name} has the dtype {entry.TypeName}, which is not supported yet; supported are "
+            $"{file.Path}: tensor {name} has the dtype {entry.TypeName}, which is not supported yet; supported are "
             + $"{SafetensorsType.Supported}");
         _used.Add(name);
-        return new CheckpointTensor(name, type, found.File.Path, entry.Begin, entry.End - entry.Begin);
+        return new CheckpointTensor(name, type, file.Path, entry.Begin, entry.End - entry.Begin);
+    }
+
+    public CheckpointTensor FindBytes(string name, ReadOnlySpan<int> shape)
+    {
+        (SafetensorsFile file, SafetensorsEntry entry) = FindEntry(name, shape);
+        if (entry.TypeName != SafetensorsType.Bytes)
+        {
+            throw new UserErrorException(
+                $"{file.Path}: tensor {name} has the dtype {entry.TypeName}; {SafetensorsType.Bytes} was expected");
+        }
+
+        _used.Add(name);
+        return new CheckpointTensor(name, DType.Float8E4M3, file.Path, entry.Begin, entry.End - entry.Begin);
     }
 
     public void Read(CheckpointTensor tensor, long offsetBytes, Span<byte> destination)
@@ -82,6 +82,21 @@ internal sealed class SafetensorsCheckpoint : ICheckpoint
         {
             file.Dispose();
         }
+    }
+
+    private (SafetensorsFile File, SafetensorsEntry Entry) FindEntry(string name, ReadOnlySpan<int> shape)
+    {
+        if (!_tensors.TryGetValue(name, out (SafetensorsFile File, SafetensorsEntry Entry) found))
+        {
+            throw new UserErrorException(
+                $"{_folder}: tensor {name} {ShapeText(shape)} is in none of the {_files.Count} safetensors files "
+                + $"({_tensors.Count} tensors), and the model needs it");
+        }
+
+        return HasShape(found.Entry, shape)
+            ? found
+            : throw new UserErrorException(
+                $"{found.File.Path}: tensor {name} has the shape {found.Entry.ShapeText}; by config.json {ShapeText(shape)} was expected");
     }
 
     private void AddFile(string path)

@@ -8,6 +8,9 @@ internal static class SafetensorsType
     /// <summary>Names of the types that weights can be read from.</summary>
     public const string Supported = "F32, F16 and BF16";
 
+    /// <summary>The name of plain bytes.</summary>
+    public const string Bytes = "U8";
+
     /// <summary>Bits of an element; 0 for a name that the format does not have.</summary>
     public static int Bits(string name) => name switch
     {
