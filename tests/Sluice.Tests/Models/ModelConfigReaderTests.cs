@@ -133,6 +133,53 @@ public sealed class ModelConfigReaderTests
     }
 
     [Fact]
+    public void Read_DeepSeekV3AsReleased_CachesTheLatentOnlyAndSharpensTheScores()
+    {
+        ModelConfig config = ReadText("""
+            {"architectures": ["DeepseekV3ForCausalLM"], "attention_bias": false, "bos_token_id": 0, "eos_token_id": 1, "ep_size": 1,
+             "first_k_dense_replace": 3, "hidden_act": "silu", "hidden_size": 7168, "intermediate_size": 18432, "kv_lora_rank": 512,
+             "max_position_embeddings": 163840, "model_type": "deepseek_v3", "moe_intermediate_size": 2048, "moe_layer_freq": 1,
+             "n_group": 8, "n_routed_experts": 256, "n_shared_experts": 1, "norm_topk_prob": true, "num_attention_heads": 128,
+             "num_experts_per_tok": 8, "num_hidden_layers": 61, "num_key_value_heads": 128, "num_nextn_predict_layers": 1,
+             "q_lora_rank": 1536, "qk_nope_head_dim": 128, "qk_rope_head_dim": 64, "rms_norm_eps": 1e-06,
+             "rope_scaling": {"beta_fast": 32, "beta_slow": 1, "factor": 40, "mscale": 1.0, "mscale_all_dim": 1.0,
+             "original_max_position_embeddings": 4096, "type": "yarn"}, "rope_theta": 10000, "routed_scaling_factor": 2.5,
+             "scoring_func": "sigmoid", "tie_word_embeddings": false, "topk_group": 4, "topk_method": "noaux_tc",
+             "torch_dtype": "bfloat16", "v_head_dim": 128, "vocab_size": 129280}
+            """);
+
+        Assert.Equal(70_272, config.KvBytesPerToken(DType.BFloat16));
+        Assert.Equal(new KvCacheShape(1, 576, 512, ValuesInKeys: true), config.KvCache);
+        Assert.Equal((128 * 192, 128 * 128), (config.ProjectedWidth, config.AttendedWidth));
+        double mscale = (0.1 * Math.Log(40)) + 1;
+        Assert.Equal(mscale * mscale / Math.Sqrt(192), config.AttentionScale, 1e-7);
+        Assert.Equal(163_840, config.MaxPositions);
+        Assert.Equal(ModelFeatures.Experts | ModelFeatures.LatentAttention, config.RequiredFeatures);
+        Assert.Equal((8, 4, 8, 2.5f), (config.Moe!.Routing.Groups, config.Moe.Routing.ChosenGroups, config.Moe.Routing.ChosenExperts, config.Moe.Routing.Scale));
+        Assert.Equal([false, false, false, true], config.Moe.SparseLayers.Take(4));
+        Assert.True(config.Latent!.InterleavedRope);
+    }
+
+    [Theory]
+    [InlineData("""{"kv_lora_rank": null}""", "kv_lora_rank")]
+    [InlineData("""{"kv_lora_rank": 50}""", "kv_lora_rank")]
+    [InlineData("""{"v_head_dim": 24}""", "v_head_dim")]
+    [InlineData("""{"qk_rope_head_dim": 15}""", "rotated")]
+    [InlineData("""{"qk_nope_head_dim": 0}""", "qk_nope_head_dim")]
+    [InlineData("""{"q_lora_rank": -1}""", "q_lora_rank")]
+    [InlineData("""{"num_attention_heads": 65536, "num_key_value_heads": 65536}""", "num_attention_heads")]
+    [InlineData("""{"topk_method": "best"}""", "topk_method")]
+    [InlineData("""{"scoring_func": "relu"}""", "scoring_func")]
+    [InlineData("""{"topk_group": 5}""", "topk_group")]
+    public void Read_WrongLatentAttentionOrRouting_NamesIt(string overrides, string named)
+    {
+        var error = Assert.Throws<UserErrorException>(() => ModelConfigReader.Read(TestData.ReferenceModel("deepseek-v3"), overrides));
+
+        Assert.Contains(named, error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', error.Message);
+    }
+
+    [Fact]
     public void Read_OverriddenRope_WinsOverTheFile()
     {
         ModelConfig config = ModelConfigReader.Read(

@@ -181,6 +181,60 @@ public sealed class ModelLoaderTests
         Assert.All(logits, static logit => Assert.True(float.IsFinite(logit)));
     }
 
+    [Theory]
+    [InlineData("model.layers.1.self_attn.kv_b_proj.weight")]
+    [InlineData("model.layers.0.self_attn.kv_a_proj_with_mqa.weight")]
+    [InlineData("model.layers.0.self_attn.q_a_layernorm.weight")]
+    [InlineData("model.layers.1.mlp.gate.e_score_correction_bias")]
+    [InlineData("model.layers.1.mlp.experts.11.down_proj.weight")]
+    [InlineData("model.layers.1.mlp.shared_experts.up_proj.weight")]
+    public void Load_TensorOfDeepSeekMissing_NamesIt(string tensor)
+    {
+        using TemporaryFolder folder = CopyOf("deepseek-v3");
+        RenameTensor(folder, tensor);
+
+        Assert.Contains(tensor + " [", LoadBroken(folder), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Load_LatentUnlikeTheConfig_SaysBothShapes()
+    {
+        using TemporaryFolder folder = CopyOf("deepseek-v3");
+        using var backend = new CpuBackend(1);
+        var options = new EngineOptions { Model = folder.Path, HfOverrides = """{"v_head_dim": 48}""" };
+
+        string message = Assert.Throws<UserErrorException>(
+            () => ModelLoader.Load(options, backend, 64, null, TestContext.Current.CancellationToken)).Message;
+
+        Assert.Contains("kv_b_proj.weight has the shape [256, 64]", message, StringComparison.Ordinal);
+        Assert.Contains("[320, 64]", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Load_LayersAfterTheLast_AreListedAsUnused()
+    {
+        // As released checkpoints have one that predicts a further token.
+        using var backend = new CpuBackend(1);
+        var options = new EngineOptions { Model = TestData.ReferenceModel("deepseek-v3"), HfOverrides = """{"num_hidden_layers": 1}""" };
+
+        LoadedModel loaded = ModelLoader.Load(options, backend, 64, null, TestContext.Current.CancellationToken);
+
+        Assert.NotEmpty(loaded.UnusedTensors);
+        Assert.All(loaded.UnusedTensors, static name => Assert.StartsWith("model.layers.1.", name, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Load_DummyDeepSeek_NeedsOnlyTheConfig()
+    {
+        using var folder = new TemporaryFolder();
+        File.Copy(Path.Combine(TestData.ReferenceModel("deepseek-v3"), "config.json"), Path.Combine(folder.Path, "config.json"));
+
+        float[] logits = DummyLogits(folder.Path, null, seed: 1);
+
+        Assert.All(logits, static logit => Assert.True(float.IsFinite(logit)));
+        Assert.Equal(logits, DummyLogits(folder.Path, null, seed: 1));
+    }
+
     private static TemporaryFolder Tiny()
     {
         var folder = new TemporaryFolder();
@@ -188,10 +242,12 @@ public sealed class ModelLoaderTests
         return folder;
     }
 
-    private static TemporaryFolder CopyOfLlama()
+    private static TemporaryFolder CopyOfLlama() => CopyOf("llama");
+
+    private static TemporaryFolder CopyOf(string model)
     {
         var folder = new TemporaryFolder();
-        foreach (string file in Directory.GetFiles(TestData.ReferenceModel("llama")))
+        foreach (string file in Directory.GetFiles(TestData.ReferenceModel(model)))
         {
             File.Copy(file, Path.Combine(folder.Path, Path.GetFileName(file)));
         }
