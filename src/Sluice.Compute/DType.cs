@@ -20,12 +20,18 @@ public enum DType
     /// devices that convert it in hardware.
     /// </summary>
     Float8E4M3,
+
+    /// <summary>
+    /// 4-bit float with 2 exponent bits and 1 mantissa bit, largest value 6, two in a byte, with a power of two for each 32 elements of a
+    /// row: weights only.
+    /// </summary>
+    Float4E2M1,
 }
 
 /// <summary>Sizes and names of element types.</summary>
 public static class DTypes
 {
-    /// <summary>Size of one element in bytes.</summary>
+    /// <summary>Size of one element in bytes. Elements of less than a byte have none.</summary>
     public static int SizeBytes(this DType type) => type switch
     {
         DType.Float32 or DType.Int32 => 4,
@@ -42,6 +48,7 @@ public static class DTypes
         DType.BFloat16 => "bfloat16",
         DType.Int32 => "int32",
         DType.Float8E4M3 => "fp8_e4m3",
+        DType.Float4E2M1 => "mxfp4_e2m1",
         _ => throw new ArgumentOutOfRangeException(nameof(type), type, null),
     };
 }

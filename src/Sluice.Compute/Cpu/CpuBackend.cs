@@ -69,6 +69,11 @@ public sealed unsafe class CpuBackend : IBackend
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(rows);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(columns);
         RequireWeightType(type);
+        if (type == DType.Float4E2M1 && columns % Float4Panel.GroupColumns != 0)
+        {
+            throw new ArgumentOutOfRangeException(nameof(columns), columns, $"Columns of four-bit elements come in groups of {Float4Panel.GroupColumns}.");
+        }
+
         long sizeBytes = PackedWeight.SizeBytes(rows, columns, type);
         nint address = _memory.Allocate(sizeBytes, $"a weight of {rows} x {columns} {type.Name()}");
         return new Weight(rows, columns, type, address, sizeBytes);
@@ -301,7 +306,7 @@ public sealed unsafe class CpuBackend : IBackend
     private static void RequireFloat(DType type)
     {
         RequireWeightType(type);
-        if (type == DType.Float8E4M3)
+        if (type is DType.Float8E4M3 or DType.Float4E2M1)
         {
             throw new NotSupportedException($"The cpu device has {type.Name()} in weights only; use float32, float16 or bfloat16.");
         }

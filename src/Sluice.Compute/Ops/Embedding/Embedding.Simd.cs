@@ -15,7 +15,7 @@ internal static unsafe class EmbeddingSimd
 
     public static void Run(CpuContext context, Tensor output, Weight table, Tensor tokenIds, float scale)
     {
-        Guard.RequireShapes(output.Columns == table.Columns && output.Rows <= tokenIds.Columns, "Embedding");
+        Guard.RequireShapes(output.Columns == table.Columns && output.Rows <= tokenIds.Columns && table.Type != DType.Float4E2M1, "Embedding");
         EmbeddingJob job = new()
         {
             Output = output,

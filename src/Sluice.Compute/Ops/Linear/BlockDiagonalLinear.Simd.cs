@@ -17,7 +17,7 @@ internal static unsafe class BlockDiagonalLinearSimd
             groups > 0 && weight.Rows % (groups * PackedWeight.PanelRows) == 0 && input.Columns % groups == 0 && output.Columns % groups == 0
                 && input.Columns / groups >= weight.Columns
                 && (input.Columns / groups) - weight.Columns == (output.Columns - weight.Rows) / groups
-                && output.Rows == input.Rows && input.Type == DType.Float32 && output.Type == DType.Float32,
+                && weight.Type != DType.Float4E2M1 && output.Rows == input.Rows && input.Type == DType.Float32 && output.Type == DType.Float32,
             nameof(IBackend.BlockDiagonalLinear));
         switch (weight.Type)
         {

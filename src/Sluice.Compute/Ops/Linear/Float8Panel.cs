@@ -29,6 +29,8 @@ internal readonly unsafe struct Float8Panel : IPanelFormat
 
     public static int UpperBytes => PackedWeight.PanelRows / 2;
 
+    public static int UpperScaleBytes => GroupScaleBytes / 2;
+
     public static int GroupPairs => GroupColumns / 2;
 
     public static int ScaleBytes => GroupScaleBytes;

@@ -131,7 +131,7 @@ internal unsafe struct GemmJob<TFormat> : IParallelJob
     {
         for (int pairs = (kCount + 1) / 2; pairs > 0; pairs -= TFormat.GroupPairs)
         {
-            Vector256<float> lower = TFormat.Scale256(panel), upper = TFormat.Scale256(panel + 32);
+            Vector256<float> lower = TFormat.Scale256(panel), upper = TFormat.Scale256(panel + TFormat.UpperScaleBytes);
             panel += TFormat.ScaleBytes;
             for (int pair = Math.Min(pairs, TFormat.GroupPairs); pair > 0; pair--)
             {

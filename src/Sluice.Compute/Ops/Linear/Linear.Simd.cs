@@ -41,6 +41,9 @@ internal static unsafe class LinearSimd
             case DType.Float8E4M3:
                 Run<Float8Panel>(context, output, input, weight, bias);
                 break;
+            case DType.Float4E2M1:
+                Run<Float4Panel>(context, output, input, weight, bias);
+                break;
             case DType.Float16:
                 Run<Float16Panel>(context, output, input, weight, bias);
                 break;

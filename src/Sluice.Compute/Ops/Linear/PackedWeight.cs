@@ -6,7 +6,8 @@ namespace Sluice.Compute.Ops.Linear;
 /// <summary>
 /// The layout of a weight in memory: panels of 16 rows (output features), each panel going through k as its
 /// <see cref="IPanelFormat"/> says: [rows / 16][columns / 2][16][2] in 16-bit types, [rows / 16][columns][16] in float32, and
-/// [rows / 16][columns / 128]{16 scales, [128][16]} in scaled 8-bit elements. The last panel is padded with zero rows and columns.
+/// [rows / 16][columns / 128]{16 scales, [128][16]} in scaled 8-bit elements;
+/// four-bit elements are as in <see cref="Float4Panel"/>. The last panel is padded with zero rows and columns.
 /// </summary>
 internal static unsafe class PackedWeight
 {
@@ -25,7 +26,9 @@ internal static unsafe class PackedWeight
         _ => BFloat16Panel.PairBytes,
     };
 
-    public static long PanelBytes(int columns, DType type) => type == DType.Float8E4M3
+    public static long PanelBytes(int columns, DType type) => type == DType.Float4E2M1
+        ? columns / Float4Panel.GroupColumns * (long)Float4Panel.GroupBytes
+        : type == DType.Float8E4M3
         ? (((columns + (long)Float8Panel.GroupColumns - 1) / Float8Panel.GroupColumns) * Float8Panel.ScaleBytes)
             + ((columns + (long)Float8ColumnMultiple - 1) / Float8ColumnMultiple * Float8ColumnMultiple * PanelRows)
         : (columns + 1L) / 2 * PairBytes(type);
@@ -37,6 +40,11 @@ internal static unsafe class PackedWeight
     {
         long panel = (row / PanelRows) * PanelBytes(columns, type);
         int lane = row % PanelRows;
+        if (type == DType.Float4E2M1)
+        {
+            return panel + Float4Panel.PairOffset(column) + lane;
+        }
+
         if (type == DType.Float8E4M3)
         {
             return panel + Float8Panel.PairOffset(column) + ((column & 1) * PanelRows) + lane;
@@ -52,6 +60,13 @@ internal static unsafe class PackedWeight
     public static float Read(Weight weight, int row, int column)
     {
         byte* element = (byte*)weight.Address + OffsetOf(row, column, weight.Columns, weight.Type);
+        if (weight.Type == DType.Float4E2M1)
+        {
+            byte exponent = *((byte*)weight.Address + (row / PanelRows * PanelBytes(weight.Columns, weight.Type))
+                + Float4Panel.GroupOffset(column) + (row % PanelRows));
+            return Float4Panel.Widen((column & 1) == 0 ? *element & 15 : *element >> 4) * Float4Panel.Scale(exponent);
+        }
+
         if (weight.Type != DType.Float8E4M3)
         {
             return Elements.Widen(element, weight.Type);
@@ -68,6 +83,17 @@ internal static unsafe class PackedWeight
     /// <exception cref="InvalidDataException">A value that the type of the weight cannot hold, or NaN in 8-bit elements.</exception>
     public static void StoreRows(Weight weight, int firstRow, ReadOnlySpan<byte> source, DType sourceType, BlockScales? scales)
     {
+        if (weight.Type == DType.Float4E2M1 || sourceType == DType.Float4E2M1)
+        {
+            if (weight.Type != sourceType)
+            {
+                throw new NotSupportedException($"{sourceType.Name()} elements are not stored as {weight.Type.Name()}.");
+            }
+
+            PackedFloat4.StoreRows(weight, firstRow, source, scales);
+            return;
+        }
+
         long rowBytes = (long)weight.Columns * sourceType.SizeBytes();
         if (rowBytes == 0 || source.Length % rowBytes != 0)
         {

@@ -17,6 +17,9 @@ internal unsafe interface IPanelFormat
     /// <summary>Bytes from the lower to the upper eight features of a k.</summary>
     static abstract int UpperBytes { get; }
 
+    /// <summary>Bytes from the scales of the lower to those of the upper eight features.</summary>
+    static abstract int UpperScaleBytes { get; }
+
     /// <summary>Pairs of k that share scales; formats without scales have one group.</summary>
     static abstract int GroupPairs { get; }
 
@@ -35,7 +38,7 @@ internal unsafe interface IPanelFormat
     /// <summary>Byte offset of the pair of a k from the beginning of a panel or of a group.</summary>
     static abstract nint PairOffset(int k);
 
-    /// <summary>What the elements of eight features are multiplied with; <paramref name="group"/> points to the scales, or 32 bytes further.</summary>
+    /// <summary>What the elements of eight features are multiplied with; <paramref name="group"/> points to the scales, or <see cref="UpperScaleBytes"/> further.</summary>
     static abstract Vector256<float> Scale256(byte* group);
 
     /// <summary>What the elements of sixteen features are multiplied with.</summary>
@@ -62,6 +65,8 @@ internal readonly unsafe struct Float32Panel : IPanelFormat
     public static int PairBytes => 128;
 
     public static int UpperBytes => 32;
+
+    public static int UpperScaleBytes => 0;
 
     public static int GroupPairs => int.MaxValue;
 
@@ -100,6 +105,8 @@ internal readonly unsafe struct BFloat16Panel : IPanelFormat
     public static int PairBytes => 64;
 
     public static int UpperBytes => 32;
+
+    public static int UpperScaleBytes => 0;
 
     public static int GroupPairs => int.MaxValue;
 
@@ -146,6 +153,8 @@ internal readonly unsafe struct Float16Panel : IPanelFormat
     public static int PairBytes => 64;
 
     public static int UpperBytes => 32;
+
+    public static int UpperScaleBytes => 0;
 
     public static int GroupPairs => int.MaxValue;
 

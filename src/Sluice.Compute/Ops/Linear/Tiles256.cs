@@ -24,8 +24,8 @@ internal static unsafe class Tiles256
         byte* p1 = p0 + call.StrideOf(1);
         for (int pairs = call.KCount >> 1; pairs > 0; pairs -= TFormat.GroupPairs)
         {
-            Vector256<float> s0a = TFormat.Scale256(p0), s0b = TFormat.Scale256(p0 + 32);
-            Vector256<float> s1a = TFormat.Scale256(p1), s1b = TFormat.Scale256(p1 + 32);
+            Vector256<float> s0a = TFormat.Scale256(p0), s0b = TFormat.Scale256(p0 + TFormat.UpperScaleBytes);
+            Vector256<float> s1a = TFormat.Scale256(p1), s1b = TFormat.Scale256(p1 + TFormat.UpperScaleBytes);
             p0 += TFormat.ScaleBytes;
             p1 += TFormat.ScaleBytes;
             for (int pair = Math.Min(pairs, TFormat.GroupPairs); pair > 0; pair--)
@@ -80,10 +80,10 @@ internal static unsafe class Tiles256
         byte* p3 = p0 + call.StrideOf(3);
         for (int pairs = call.KCount >> 1; pairs > 0; pairs -= TFormat.GroupPairs)
         {
-            Vector256<float> s0a = TFormat.Scale256(p0), s0b = TFormat.Scale256(p0 + 32);
-            Vector256<float> s1a = TFormat.Scale256(p1), s1b = TFormat.Scale256(p1 + 32);
-            Vector256<float> s2a = TFormat.Scale256(p2), s2b = TFormat.Scale256(p2 + 32);
-            Vector256<float> s3a = TFormat.Scale256(p3), s3b = TFormat.Scale256(p3 + 32);
+            Vector256<float> s0a = TFormat.Scale256(p0), s0b = TFormat.Scale256(p0 + TFormat.UpperScaleBytes);
+            Vector256<float> s1a = TFormat.Scale256(p1), s1b = TFormat.Scale256(p1 + TFormat.UpperScaleBytes);
+            Vector256<float> s2a = TFormat.Scale256(p2), s2b = TFormat.Scale256(p2 + TFormat.UpperScaleBytes);
+            Vector256<float> s3a = TFormat.Scale256(p3), s3b = TFormat.Scale256(p3 + TFormat.UpperScaleBytes);
             p0 += TFormat.ScaleBytes;
             p1 += TFormat.ScaleBytes;
             p2 += TFormat.ScaleBytes;
@@ -160,8 +160,8 @@ internal static unsafe class Tiles256
         byte* p1 = p0 + call.StrideOf(1);
         for (int pairs = call.KCount >> 1; pairs > 0; pairs -= TFormat.GroupPairs)
         {
-            Vector256<float> s0a = TFormat.Scale256(p0), s0b = TFormat.Scale256(p0 + 32);
-            Vector256<float> s1a = TFormat.Scale256(p1), s1b = TFormat.Scale256(p1 + 32);
+            Vector256<float> s0a = TFormat.Scale256(p0), s0b = TFormat.Scale256(p0 + TFormat.UpperScaleBytes);
+            Vector256<float> s1a = TFormat.Scale256(p1), s1b = TFormat.Scale256(p1 + TFormat.UpperScaleBytes);
             p0 += TFormat.ScaleBytes;
             p1 += TFormat.ScaleBytes;
             for (int pair = Math.Min(pairs, TFormat.GroupPairs); pair > 0; pair--)
@@ -227,7 +227,7 @@ internal static unsafe class Tiles256
         byte* p0 = call.Panel;
         for (int pairs = call.KCount >> 1; pairs > 0; pairs -= TFormat.GroupPairs)
         {
-            Vector256<float> s0a = TFormat.Scale256(p0), s0b = TFormat.Scale256(p0 + 32);
+            Vector256<float> s0a = TFormat.Scale256(p0), s0b = TFormat.Scale256(p0 + TFormat.UpperScaleBytes);
             p0 += TFormat.ScaleBytes;
             for (int pair = Math.Min(pairs, TFormat.GroupPairs); pair > 0; pair--)
             {
@@ -294,7 +294,7 @@ internal static unsafe class Tiles256
         byte* p0 = call.Panel;
         for (int pairs = call.KCount >> 1; pairs > 0; pairs -= TFormat.GroupPairs)
         {
-            Vector256<float> s0a = TFormat.Scale256(p0), s0b = TFormat.Scale256(p0 + 32);
+            Vector256<float> s0a = TFormat.Scale256(p0), s0b = TFormat.Scale256(p0 + TFormat.UpperScaleBytes);
             p0 += TFormat.ScaleBytes;
             for (int pair = Math.Min(pairs, TFormat.GroupPairs); pair > 0; pair--)
             {
@@ -388,7 +388,7 @@ internal static unsafe class Tiles256
                 byte* scales = stored + TFormat.GroupOffset(call.KCount - 1);
                 stored += TFormat.PairOffset(call.KCount - 1);
                 Vector256<float> lower = TFormat.Even256(stored, TFormat.Scale256(scales));
-                Vector256<float> upper = TFormat.Even256(stored + TFormat.UpperBytes, TFormat.Scale256(scales + 32));
+                Vector256<float> upper = TFormat.Even256(stored + TFormat.UpperBytes, TFormat.Scale256(scales + TFormat.UpperScaleBytes));
                 float* output = call.Output + (panel * call.OutputPanelStride);
                 for (int row = 0; row < call.Rows; row++)
                 {
