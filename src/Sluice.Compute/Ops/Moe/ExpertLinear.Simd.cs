@@ -10,6 +10,9 @@ namespace Sluice.Compute.Ops.Moe;
 /// </summary>
 internal static unsafe class ExpertLinearSimd
 {
+    // Rows gathered at once: bounds the memory for that, and enough that reading the matrix again costs nothing.
+    private const int MaxGatheredRows = 768;
+
     public static void Run(CpuContext context, Tensor output, Tensor input, ExpertWeights weights, Tensor? bias, Tensor experts)
     {
         int rows = output.Rows;
@@ -26,7 +29,7 @@ internal static unsafe class ExpertLinearSimd
         }
 
         int* chosen = (int*)experts.Address;
-        int mostRows = CountRows(context, chosen, rows, weights.Count);
+        int mostRows = Math.Min(CountRows(context, chosen, rows, weights.Count), MaxGatheredRows);
 
         // Kept through the calls of the linear layer: ends[e] is where the rows of expert e end in the order.
         long integers = ((weights.Count + rows + 15L) / 16) * 16;
@@ -39,20 +42,22 @@ internal static unsafe class ExpertLinearSimd
         int sharing = rows / input.Rows;
         for (int expert = 0, start = 0; expert < weights.Count; start = ends[expert], expert++)
         {
-            int count = ends[expert] - start;
-            if (count == 1)
+            for (int first = start, count; first < ends[expert]; first += count)
             {
-                int row = order[start];
-                LinearSimd.Run(
-                    context, output.SliceRows(row, 1), input.SliceRows(row / sharing, 1), weights[expert], bias?.SliceRows(expert, 1));
-            }
-            else if (count > 1)
-            {
+                count = Math.Min(ends[expert] - first, mostRows);
+                Tensor? addend = bias?.SliceRows(expert, 1);
+                if (count == 1)
+                {
+                    int row = order[first];
+                    LinearSimd.Run(context, output.SliceRows(row, 1), input.SliceRows(row / sharing, 1), weights[expert], addend);
+                    continue;
+                }
+
                 Tensor from = new((nint)gathered, DType.Float32, count, input.Columns);
                 Tensor to = new((nint)(gathered + ((long)mostRows * input.Columns)), DType.Float32, count, output.Columns);
-                Copy(context, new CopyJob { Rows = order + start, Divisor = sharing, Compact = from, Spread = input, Gathers = true });
-                LinearSimd.Run(context, to, from, weights[expert], bias?.SliceRows(expert, 1));
-                Copy(context, new CopyJob { Rows = order + start, Divisor = 1, Compact = to, Spread = output });
+                Copy(context, new CopyJob { Rows = order + first, Divisor = sharing, Compact = from, Spread = input, Gathers = true });
+                LinearSimd.Run(context, to, from, weights[expert], addend);
+                Copy(context, new CopyJob { Rows = order + first, Divisor = 1, Compact = to, Spread = output });
             }
         }
     }

@@ -16,6 +16,9 @@ public sealed class ExpertLinearTests
                 data.Add(type, tokens, 1, 33, 70);
                 data.Add(type, tokens, 3, 64, 48);
             }
+
+            // More rows of an expert than are gathered at once.
+            data.Add(type, 3000, 4, 16, 16);
         }
 
         return data;
