@@ -1,5 +1,3 @@
-using Sluice.Layers;
-
 namespace Sluice.Models;
 
 /// <summary>Mixtral: Mistral's layers with experts in the place of the feed-forward.</summary>

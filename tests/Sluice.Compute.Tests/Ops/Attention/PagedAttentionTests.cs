@@ -12,7 +12,13 @@ public sealed unsafe class PagedAttentionTests
         AttentionCase plain = new() { Heads = 4, KvHeads = 2, KeyDim = 64, ValueDim = 64, Contexts = [37], Queries = [37] };
         AttentionCase latent = plain with
         {
-            Heads = 16, KvHeads = 1, KeyDim = 80, ValueDim = 64, Contexts = [70, 5], Queries = [30, 5], ValuesInKeys = true,
+            Heads = 16,
+            KvHeads = 1,
+            KeyDim = 80,
+            ValueDim = 64,
+            Contexts = [70, 5],
+            Queries = [30, 5],
+            ValuesInKeys = true,
         };
         TheoryData<AttentionCase> data =
         [
