@@ -1,3 +1,5 @@
+using Sluice.Compute.Ops.Linear;
+
 namespace Sluice.Compute;
 
 /// <summary>
@@ -30,4 +32,15 @@ public sealed class Weight
     public long SizeBytes { get; }
 
     internal nint Address { get; }
+
+    /// <summary>Bytes of elements and scales, without padding.</summary>
+    internal static long StoredBytes(int rows, int columns, DType type)
+    {
+        long elements = (long)rows * columns;
+        return type switch
+        {
+            DType.Float4E2M1 => (elements / 2) + (elements / Float4Panel.GroupColumns),
+            _ => elements * type.SizeBytes(),
+        };
+    }
 }

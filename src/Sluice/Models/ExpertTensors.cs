@@ -43,12 +43,12 @@ internal static class ExpertTensors
 
         CheckpointTensor? elements = builder.FindBytes(name + "_blocks", expertCount, rows, columns / block, block / 2);
         CheckpointTensor? scales = builder.FindBytes(name + "_scales", expertCount, rows, columns / block);
-        int rowsAtOnce = WeightLoader.RowsAtOnce(columns * sizeof(ushort));
+        int rowsAtOnce = WeightLoader.RowsAtOnce(columns / 2);
         rowsAtOnce = order.Interleaved ? Math.Max(2, rowsAtOnce & ~1) : rowsAtOnce;
         var experts = new Weight[expertCount];
         for (int expert = 0; expert < expertCount; expert++)
         {
-            experts[expert] = builder.Allocate(rows, columns, DType.BFloat16);
+            experts[expert] = builder.Allocate(rows, columns, DType.Float4E2M1);
             if (elements is null || scales is null || !builder.Loads)
             {
                 continue;

@@ -110,8 +110,9 @@ internal sealed class ModelBuilder
     /// <summary>A tensor of bytes, checked; none without a checkpoint.</summary>
     public CheckpointTensor? FindBytes(string name, params ReadOnlySpan<int> shape) => _checkpoint?.FindBytes(name, shape);
 
-    /// <summary>Memory for a matrix that <see cref="Load"/> fills.</summary>
-    public Weight Allocate(int rows, int columns, DType? stored) => AllocateWeight(rows, columns, StorageType(stored));
+    /// <summary>Memory for a matrix that <see cref="Load"/> fills. Four bits stay what they are whatever type others get.</summary>
+    public Weight Allocate(int rows, int columns, DType? stored) =>
+        AllocateWeight(rows, columns, stored == DType.Float4E2M1 ? DType.Float4E2M1 : StorageType(stored));
 
     /// <summary>Notes what fills a matrix.</summary>
     public void Load(WeightTask task) => _loader!.Add(task);
@@ -277,7 +278,7 @@ internal sealed class ModelBuilder
     private Weight AllocateWeight(int rows, int columns, DType type)
     {
         Weight weight = _backend?.AllocateWeight(rows, columns, type)
-            ?? new Weight(rows, columns, type, 0, (long)rows * columns * type.SizeBytes());
+            ?? new Weight(rows, columns, type, 0, Weight.StoredBytes(rows, columns, type));
         WeightBytes += weight.SizeBytes;
         return weight;
     }

@@ -29,9 +29,34 @@ public sealed class FourBitExpertTests
 
         float[] expected = Logits(new EngineOptions { Model = widened.Path });
         float[] actual = Logits(new EngineOptions { Model = packed.Path, HfOverrides = FourBitConfig });
+        float[] typed = Logits(new EngineOptions { Model = packed.Path, HfOverrides = FourBitConfig, DType = DType.BFloat16 });
 
         Assert.True(expected.Max() - expected.Min() > 0.1f);
         Assert.Equal(expected, actual);
+        Assert.Equal(expected, typed);
+    }
+
+    [Fact]
+    public void Load_FourBits_TakesNoMoreThanThePlanSays()
+    {
+        using var packed = new TemporaryFolder();
+        using var widened = new TemporaryFolder();
+        Write(packed, widened, static _ => { });
+        using var backend = new CpuBackend(1);
+        var options = new EngineOptions { Model = packed.Path, HfOverrides = FourBitConfig };
+        LoadedModel loaded = ModelLoader.Load(options, backend, 64, null, TestContext.Current.CancellationToken);
+
+        ModelMemory plan = ModelMemory.Plan(loaded.Config, new BuildLimits(64, 512), null, DType.Float32, DType.Float32);
+        ModelMemory wide = ModelMemory.Plan(
+            ModelConfigReader.Read(widened.Path, null), new BuildLimits(64, 512), null, DType.Float32, DType.Float32);
+
+        // Routers of four experts fill a quarter of a panel; two layers.
+        const long padding = 2 * 12 * Hidden * 2;
+        Assert.Equal(loaded.WeightBytes, plan.WeightBytes + padding);
+
+        // 16 bits an element, and 4 bits with 8 for each 32.
+        const long elements = 2L * Experts * 3 * Width * Hidden;
+        Assert.Equal((elements * 2) - (elements * 17 / 32), wide.WeightBytes - plan.WeightBytes);
     }
 
     [Fact]
