@@ -46,6 +46,21 @@ public sealed class BlockScales
     /// <summary>Columns of a block.</summary>
     public int ColumnBlock { get; }
 
+    /// <summary>The scales of the transposed matrix: in whole blocks where rows begin with one, else one for each row.</summary>
+    /// <param name="rows">Rows that this is for.</param>
+    public BlockScales Transpose(int rows)
+    {
+        int rowBlock = _skippedRows % _rowBlock == 0 ? _rowBlock : 1;
+        int rowBlocks = (int)((rows + (long)rowBlock - 1) / rowBlock);
+        float[] values = new float[_columnBlocks * rowBlocks];
+        for (int i = 0; i < values.Length; i++)
+        {
+            values[i] = _values[(((i % rowBlocks * rowBlock) + _skippedRows) / _rowBlock * _columnBlocks) + (i / rowBlocks)];
+        }
+
+        return new BlockScales(values, ColumnBlock, rowBlock, rowBlocks);
+    }
+
     /// <summary>The scale of an element; rows count from the first that this is for.</summary>
     internal float At(int row, int column) => _values[((row + _skippedRows) / _rowBlock * _columnBlocks) + (column / ColumnBlock)];
 

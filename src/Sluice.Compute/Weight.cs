@@ -40,6 +40,7 @@ public sealed class Weight
         return type switch
         {
             DType.Float4E2M1 => (elements / 2) + (elements / Float4Panel.GroupColumns),
+            DType.Float8E4M3 => elements + PackedWeight.ScaleBytes(rows, columns),
             _ => elements * type.SizeBytes(),
         };
     }

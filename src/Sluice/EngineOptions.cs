@@ -54,8 +54,15 @@ public sealed record EngineOptions
     /// <summary>Device.</summary>
     public DeviceKind Device { get; init; }
 
-    /// <summary>Type in which weights are kept; none for the stored one.</summary>
+    /// <summary>Type in which weights are kept; none for the stored one. Quantized weights stay as they are.</summary>
     public DType? DType { get; init; }
+
+    /// <summary>
+    /// How weights are quantized. Left out it is as the checkpoint says. <c>fp8</c> (or <c>fp8_per_channel</c>) makes 8-bit floats of the
+    /// weights of linear layers while they are loaded, with a scale for each output feature; the output projection, embeddings, norms and
+    /// routers keep their type. The method of a quantized checkpoint may be named, too.
+    /// </summary>
+    public string? Quantization { get; init; }
 
     /// <summary>Source of the weights.</summary>
     public LoadFormat LoadFormat { get; init; }

@@ -21,6 +21,7 @@ internal static class EngineOptionsBinder
             Device = values.Text("device") switch { "cpu" => DeviceKind.Cpu, "cuda" or "gpu" => DeviceKind.Cuda, _ => DeviceKind.Auto },
             DType = Type(values.Text("dtype")),
             KvCacheDType = Type(values.Text("kv-cache-dtype")),
+            Quantization = values.Text("quantization") is { } method and not ("" or "none" or "None") ? method : null,
             LoadFormat = values.Text("load-format") == "dummy" ? LoadFormat.Dummy : LoadFormat.Auto,
             HfOverrides = HfOverrides(values),
             MaxModelLen = values.Count("max-model-len"),

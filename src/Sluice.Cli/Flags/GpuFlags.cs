@@ -53,7 +53,6 @@ internal static class GpuFlags
             NotYet("master-port", FlagKind.Integer, "Port of the first machine.", "29501"),
             NotYet("device-ids", FlagKind.List, "Devices to use."),
             NotYet("tokenizer-revision", FlagKind.Text, "Branch, tag or commit of the tokenizer.", "main"),
-            NotYet("quantization", FlagKind.Text, "Quantisation of the weights.", "none", "None", "").As("-q").In(FlagScope.Serve | FlagScope.Benchmarks),
             NotYet("quantization-config", FlagKind.Json, "Settings of the quantisation.", "{}"),
             NotYet("enable-lora", FlagKind.Switch, "LoRA adapters.", "false"),
             NotYet("lora-modules", FlagKind.List, "LoRA adapters to load."),

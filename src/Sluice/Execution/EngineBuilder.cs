@@ -61,7 +61,7 @@ internal static class EngineBuilder
         EngineOptions options, IProgress<LoadProgress>? progress, CancellationToken cancellation, IBackend? device = null)
     {
         long start = Stopwatch.GetTimestamp();
-        ModelConfig config = ModelConfigReader.Read(options.Model, options.HfOverrides);
+        ModelConfig config = ModelConfigReader.Read(options);
         EngineOptions asked = options;
         Task<(Tokenizer?, ChatTemplate?, string?)> text = Task.Run(() => LoadText(asked), cancellation);
         (IBackend backend, options, string? deviceNotice) = device is null ? DeviceSelector.Create(options, config) : (device, options, null);

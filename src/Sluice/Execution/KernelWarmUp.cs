@@ -37,7 +37,7 @@ internal static class KernelWarmUp
             throw new UserErrorException("this machine has no GPU to compile for; name the kinds of GPU that the kernels are for, such as --arch 80,90.");
         }
 
-        ModelConfig config = ModelConfigReader.Read(options.Model, options.HfOverrides);
+        ModelConfig config = ModelConfigReader.Read(options);
         options = options with
         {
             Device = DeviceKind.Cuda,

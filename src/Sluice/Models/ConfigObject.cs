@@ -71,6 +71,9 @@ internal sealed class ConfigObject
     /// <summary>True when the user overrides this name.</summary>
     public bool IsOverridden(string name) => _overrides is { } overrides && overrides.TryGetProperty(name, out _);
 
+    /// <summary>Names of the first layer.</summary>
+    public IEnumerable<string> Names() => _layers[0].EnumerateObject().Select(static member => member.Name);
+
     public bool Has(string name) => Find(name) is not null;
 
     public ConfigObject? Object(string name)

@@ -27,7 +27,7 @@ internal abstract class Decoder : ICausalLm
         _finalNorm = builder.Norm(prefix + "norm", config.HiddenSize, gainOffset);
         _output = config.TieWordEmbeddings
             ? new Linear(_embedding, null)
-            : builder.Linear("lm_head", config.VocabularySize, config.HiddenSize, bias: false);
+            : builder.UnquantizedLinear("lm_head", config.VocabularySize, config.HiddenSize, bias: false);
         _buffers = new DecoderBuffers(
             Residual: builder.Buffer(config.HiddenSize),
             Normed: builder.Buffer(config.HiddenSize),

@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using Sluice.Compute;
 using Sluice.Layers;
 using Sluice.Weights;
+using Sluice.Weights.Quantization;
 
 namespace Sluice.Models;
 
@@ -62,10 +63,14 @@ internal sealed class ModelBuilder
     /// <summary>A projection; tensors are <c>name.weight</c> and, with a bias, <c>name.bias</c>.</summary>
     public Linear Linear(string name, int rows, int columns, bool bias) => Linear(columns, bias, (name, rows));
 
+    /// <summary>A projection that keeps its type where others are quantized while they are loaded: the output, routers.</summary>
+    public Linear UnquantizedLinear(string name, int rows, int columns, bool bias) =>
+        new(Matrix(columns, quantizes: false, (name, rows)), bias ? Bias([(name, rows)]) : null);
+
     /// <summary>Several projections of one input in one matrix, in the order given.</summary>
     public Linear Linear(int columns, bool bias, params ReadOnlySpan<(string Name, int Rows)> parts)
     {
-        Weight weight = Matrix(columns, parts);
+        Weight weight = Matrix(columns, quantizes: true, parts);
         return new Linear(weight, bias ? Bias(parts) : null);
     }
 
@@ -92,7 +97,7 @@ internal sealed class ModelBuilder
                 named[i] = ($"{prefix}.{expert}.{parts[i].Name}", parts[i].Rows);
             }
 
-            experts[expert] = Matrix(columns, named);
+            experts[expert] = Matrix(columns, quantizes: true, named);
         }
 
         return new ExpertWeights(experts);
@@ -151,8 +156,9 @@ internal sealed class ModelBuilder
     public Weight Matrix(string name, int rows, int columns)
     {
         CheckpointTensor? tensor = _checkpoint?.Find(name, [rows, columns]);
-        Weight weight = AllocateWeight(rows, columns, StorageType(tensor?.Type));
-        NotePart(tensor, weight, 0, rows);
+        ScaleTensor? scales = FindScales(tensor, rows, columns);
+        Weight weight = AllocateWeight(rows, columns, StorageType(scales is null ? tensor?.Type : Config.StoredType));
+        NotePart(tensor, weight, 0, rows, scales);
         return weight;
     }
 
@@ -163,7 +169,8 @@ internal sealed class ModelBuilder
     public Weight HeadMatrices(string name, int columns, HeadRows rows, bool transposed)
     {
         CheckpointTensor? tensor = _checkpoint?.Find(name + ".weight", [rows.Heads * rows.RowsPerHead, columns]);
-        DType type = StorageType(tensor?.Type);
+        ScaleTensor? scales = FindScales(tensor, rows.Heads * rows.RowsPerHead, columns);
+        DType type = HeadType(name, tensor, scales, transposed ? rows : null);
         Weight weight = transposed
             ? AllocateWeight(rows.Heads * columns, rows.RowCount, type)
             : AllocateWeight(rows.Heads * rows.RowCount, columns, type);
@@ -171,7 +178,7 @@ internal sealed class ModelBuilder
         {
             for (int head = 0; head < rows.Heads; head++)
             {
-                _loader?.Add(new HeadTask(tensor, rows, columns, head, weight, transposed));
+                _loader?.Add(new HeadTask(tensor, rows, columns, head, weight, transposed, scales));
             }
         }
 
@@ -207,24 +214,30 @@ internal sealed class ModelBuilder
         return table;
     }
 
-    private Weight Matrix(int columns, ReadOnlySpan<(string Name, int Rows)> parts)
+    private Weight Matrix(int columns, bool quantizes, params ReadOnlySpan<(string Name, int Rows)> parts)
     {
         var tensors = new CheckpointTensor?[parts.Length];
+        var scales = new ScaleTensor?[parts.Length];
         int rows = 0;
         DType? stored = null;
         for (int i = 0; i < parts.Length; i++)
         {
             tensors[i] = _checkpoint?.Find(parts[i].Name + ".weight", [parts[i].Rows, columns]);
+            scales[i] = FindScales(tensors[i], parts[i].Rows, columns);
             rows += parts[i].Rows;
+            quantizes &= Config.Quantization?.Ignored.Contains(parts[i].Name) == false;
             // Parts of one matrix share a type; where the file mixes them, the one that holds all values exactly.
             stored = stored is null || stored == tensors[i]?.Type ? tensors[i]?.Type : DType.Float32;
         }
 
-        Weight weight = AllocateWeight(rows, columns, StorageType(stored));
+        // Types of made-up tensors say nothing; without a checkpoint there are none.
+        bool makesQuantized = quantizes && (_checkpoint is null || _checkpoint.IsMadeUp || Config.Quantization is { IsStored: false });
+        DType type = stored == DType.Float8E4M3 || makesQuantized ? DType.Float8E4M3 : StorageType(stored);
+        Weight weight = AllocateWeight(rows, columns, type);
         int firstRow = 0;
         for (int i = 0; i < parts.Length; i++)
         {
-            NotePart(tensors[i], weight, firstRow, parts[i].Rows);
+            NotePart(tensors[i], weight, firstRow, parts[i].Rows, scales[i]);
             firstRow += parts[i].Rows;
         }
 
@@ -253,6 +266,11 @@ internal sealed class ModelBuilder
         foreach ((string name, int partLength) in parts)
         {
             CheckpointTensor? tensor = _checkpoint?.Find(name, [partLength]);
+            if (tensor?.Type == DType.Float8E4M3)
+            {
+                throw new UserErrorException($"{tensor.File}: tensor {name} has the dtype {SafetensorsType.Float8}, which only matrices of linear layers can have");
+            }
+
             if (tensor is not null && _backend is not null)
             {
                 byte[] bytes = new byte[tensor.SizeBytes];
@@ -273,6 +291,19 @@ internal sealed class ModelBuilder
         return vector;
     }
 
+    // Scaled elements stay in 8 bits where the scales of a head that becomes columns are those of whole groups of them.
+    private DType HeadType(string name, CheckpointTensor? tensor, ScaleTensor? scales, HeadRows? turned)
+    {
+        bool isMadeUp = (_checkpoint?.IsMadeUp ?? true) && Config.Quantization is { IsStored: true } quantization && !quantization.Ignored.Contains(name);
+        if (scales is null && !isMadeUp)
+        {
+            return StorageType(tensor?.Type);
+        }
+
+        int rowBlock = scales?.RowBlock ?? Config.Quantization?.Block?.Rows ?? int.MaxValue;
+        return turned is not { } rows || rows.BecomeScaledColumns(rowBlock) ? DType.Float8E4M3 : _weightType ?? DType.Float32;
+    }
+
     private DType StorageType(DType? stored) => _weightType ?? stored ?? Config.StoredType;
 
     private Weight AllocateWeight(int rows, int columns, DType type)
@@ -283,11 +314,15 @@ internal sealed class ModelBuilder
         return weight;
     }
 
-    private void NotePart(CheckpointTensor? tensor, Weight weight, int firstRow, int rows)
+    private ScaleTensor? FindScales(CheckpointTensor? tensor, int rows, int columns) => tensor?.Type == DType.Float8E4M3
+        ? ScaleTensor.Find(_checkpoint!, Config.Quantization, tensor, rows, columns)
+        : null;
+
+    private void NotePart(CheckpointTensor? tensor, Weight weight, int firstRow, int rows, ScaleTensor? scales)
     {
         if (tensor is not null)
         {
-            _loader?.Add(tensor, weight, firstRow, rows);
+            _loader?.Add(tensor, weight, firstRow, rows, scales);
         }
     }
 }

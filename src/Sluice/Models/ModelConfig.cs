@@ -1,4 +1,5 @@
 using Sluice.Compute;
+using Sluice.Weights.Quantization;
 
 namespace Sluice.Models;
 
@@ -70,7 +71,11 @@ internal sealed record ModelConfig
 
     /// <summary>What the model needs of a device beyond the operations of a dense model.</summary>
     public ModelFeatures RequiredFeatures =>
-        (Moe is null ? ModelFeatures.None : ModelFeatures.Experts) | (Latent is null ? ModelFeatures.None : ModelFeatures.LatentAttention);
+        (Moe is null ? ModelFeatures.None : ModelFeatures.Experts) | (Latent is null ? ModelFeatures.None : ModelFeatures.LatentAttention)
+            | (Quantization is null ? ModelFeatures.None : ModelFeatures.ScaledWeights);
+
+    /// <summary>How weights are scaled; none where they are not.</summary>
+    public QuantizationConfig? Quantization { get; init; }
 
     /// <summary>The dimensions of latent attention; none in models that cache keys and values of heads.</summary>
     public LatentAttentionConfig? Latent { get; init; }

@@ -1,4 +1,5 @@
 using Sluice.Compute;
+using Sluice.Weights.Quantization;
 
 namespace Sluice.Models;
 
@@ -9,6 +10,11 @@ internal static class ModelConfigReader
     private const int MaxLayers = 2_000;
     private const int MaxWidth = 1 << 20;
     private const int MaxVocabulary = 1 << 24;
+
+    /// <summary>The configuration of the model of an engine, with what its options add.</summary>
+    /// <inheritdoc cref="Read(string, string?)"/>
+    public static ModelConfig Read(EngineOptions options) =>
+        WeightQuantization.Apply(Read(options.Model, options.HfOverrides), options.Quantization);
 
     /// <param name="folder">The model folder.</param>
     /// <param name="hfOverrides">A JSON object whose keys win over those of config.json, or none.</param>
@@ -31,10 +37,7 @@ internal static class ModelConfigReader
             ? first
             : throw outer.Error("\"architectures\" is missing, so the kind of model is unknown");
         ModelFamily family = ModelRegistry.Find(architecture, path);
-        RejectQuantization(outer, family);
-
         ConfigObject source = outer.Descend("text_config").WithDefaults(family.Defaults);
-        RejectQuantization(source, family);
         ModelConfig config = family.Configure(source, ReadCommon(source, architecture));
         if (!family.PositionsIncludeScaling)
         {
@@ -42,7 +45,11 @@ internal static class ModelConfigReader
         }
 
         CheckRope(source, config);
-        return config with { EosTokenIds = ReadEosTokenIds(folder, source, config.VocabularySize) };
+        return config with
+        {
+            EosTokenIds = ReadEosTokenIds(folder, source, config.VocabularySize),
+            Quantization = ReadQuantization(folder, outer, source, family),
+        };
     }
 
     private static ModelConfig ReadCommon(ConfigObject source, string architecture)
@@ -114,20 +121,16 @@ internal static class ModelConfigReader
         };
     }
 
-    private static void RejectQuantization(ConfigObject source, ModelFamily family)
+    private static QuantizationConfig? ReadQuantization(string folder, ConfigObject outer, ConfigObject source, ModelFamily family)
     {
-        ConfigObject? quantization = source.Object("quantization_config") ?? source.Object("compression_config");
-        if (quantization is not null)
+        if (family.OwnQuantization is { } own && source.Object("quantization_config")?.Text("quant_method") == own)
         {
-            string method = quantization.Text("quant_method") ?? "unknown";
-            if (method == family.OwnQuantization)
-            {
-                return;
-            }
-
-            throw source.Error($"the weights are quantized (method \"{method}\"), which is not supported yet; use a "
-                + "bfloat16, float16 or float32 checkpoint");
+            return null;
         }
+
+        string modelOpt = Path.Combine(folder, "hf_quant_config.json");
+        return QuantizationReader.Read(outer) ?? QuantizationReader.Read(source)
+            ?? (File.Exists(modelOpt) ? QuantizationReader.ReadModelOptFile(modelOpt) : null);
     }
 
     private static void CheckRope(ConfigObject source, ModelConfig config)

@@ -12,6 +12,9 @@ internal enum ModelFeatures
 
     /// <summary>A cache whose values are inside of its keys, and linear layers of each head.</summary>
     LatentAttention = 2,
+
+    /// <summary>8-bit weights with scales.</summary>
+    ScaledWeights = 4,
 }
 
 /// <summary>What features are called.</summary>
@@ -29,6 +32,11 @@ internal static class ModelFeaturesText
         if (features.HasFlag(ModelFeatures.LatentAttention))
         {
             names.Add("latent attention");
+        }
+
+        if (features.HasFlag(ModelFeatures.ScaledWeights))
+        {
+            names.Add("FP8 weights");
         }
 
         return string.Join(" and ", names);

@@ -28,7 +28,7 @@ internal static class ModelLoader
     /// <inheritdoc cref="Load"/>
     public static PendingModel Begin(EngineOptions options, IBackend backend, int maxBatchedTokens)
     {
-        ModelConfig config = ModelConfigReader.Read(options.Model, options.HfOverrides);
+        ModelConfig config = ModelConfigReader.Read(options);
         GenerationDefaults defaults = GenerationDefaults.Read(options.Model, options.GenerationConfig, options.OverrideGenerationConfig);
         ModelFamily family = ModelRegistry.Find(config.Architecture, options.Model);
         var limits = new BuildLimits(maxBatchedTokens, options.MaxModelLen ?? config.MaxPositions);

@@ -39,7 +39,7 @@ internal static class MoeParts
         int experts = builder.Config.Moe!.Routing.Experts;
         try
         {
-            return builder.Linear(name, experts, builder.Config.HiddenSize, bias);
+            return builder.UnquantizedLinear(name, experts, builder.Config.HiddenSize, bias);
         }
         catch (UserErrorException e)
         {

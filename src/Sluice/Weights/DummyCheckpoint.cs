@@ -21,6 +21,10 @@ internal sealed class DummyCheckpoint(long seed) : ICheckpoint
 
     public IReadOnlyList<string> UnusedTensors => [];
 
+    public bool IsMadeUp => true;
+
+    public long[]? ShapeOf(string name) => null;
+
     public CheckpointTensor Find(string name, ReadOnlySpan<int> shape)
     {
         long count = 1;

@@ -1,4 +1,5 @@
 using Sluice.Compute;
+using Sluice.Weights.Quantization;
 
 namespace Sluice.Weights;
 
@@ -12,7 +13,9 @@ namespace Sluice.Weights;
 /// <param name="head">The head.</param>
 /// <param name="target">The weight, [heads * rowCount, columns]; transposed [heads * columns, rowCount].</param>
 /// <param name="transposed">Whether the head's rows become columns.</param>
-internal sealed class HeadTask(CheckpointTensor tensor, HeadRows rows, int columns, int head, Weight target, bool transposed)
+/// <param name="scales">Scales of 8-bit elements.</param>
+internal sealed class HeadTask(
+    CheckpointTensor tensor, HeadRows rows, int columns, int head, Weight target, bool transposed, ScaleTensor? scales)
     : WeightTask(
         tensor,
         ((long)head * rows.RowsPerHead + rows.FirstRow) * columns * tensor.Type.SizeBytes(),
@@ -24,9 +27,10 @@ internal sealed class HeadTask(CheckpointTensor tensor, HeadRows rows, int colum
     {
         Span<byte> source = buffer[..SizeBytes];
         checkpoint.Read(Tensor, OffsetBytes, source);
+        BlockScales? headScales = scales?.Read(checkpoint, (head * rows.RowsPerHead) + rows.FirstRow, rows.RowCount);
         if (!transposed)
         {
-            backend.UploadRows(target, head * rows.RowCount, source, Tensor.Type);
+            backend.UploadRows(target, head * rows.RowCount, source, Tensor.Type, headScales);
             return;
         }
 
@@ -41,6 +45,6 @@ internal sealed class HeadTask(CheckpointTensor tensor, HeadRows rows, int colum
             }
         }
 
-        backend.UploadRows(target, head * columns, turned, Tensor.Type);
+        backend.UploadRows(target, head * columns, turned, Tensor.Type, headScales?.Transpose(rows.RowCount));
     }
 }

@@ -15,6 +15,12 @@ internal interface ICheckpoint : IDisposable
     /// <inheritdoc cref="Find"/>
     CheckpointTensor FindBytes(string name, ReadOnlySpan<int> shape);
 
+    /// <summary>The shape of a tensor, slowest first, or null when there is none of this name.</summary>
+    long[]? ShapeOf(string name);
+
+    /// <summary>Values are made up, so that their types say nothing of the released checkpoint's.</summary>
+    bool IsMadeUp { get; }
+
     /// <summary>Reads data of a tensor, row-major and little-endian. May be called from several threads at once.</summary>
     /// <param name="tensor">From <see cref="Find"/>.</param>
     /// <param name="offsetBytes">From the beginning of the tensor; a multiple of the element size.</param>

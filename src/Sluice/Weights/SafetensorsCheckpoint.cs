@@ -18,6 +18,8 @@ internal sealed class SafetensorsCheckpoint : ICheckpoint
     public IReadOnlyList<string> UnusedTensors =>
         [.. _tensors.Keys.Where(name => !_used.Contains(name)).Order(StringComparer.Ordinal)];
 
+    public bool IsMadeUp => false;
+
     public static SafetensorsCheckpoint Open(string folder)
     {
         var checkpoint = new SafetensorsCheckpoint(folder);
@@ -46,6 +48,9 @@ internal sealed class SafetensorsCheckpoint : ICheckpoint
             throw;
         }
     }
+
+    public long[]? ShapeOf(string name) =>
+        _tensors.TryGetValue(name, out (SafetensorsFile File, SafetensorsEntry Entry) found) ? found.Entry.Shape : null;
 
     public CheckpointTensor Find(string name, ReadOnlySpan<int> shape)
     {

@@ -6,7 +6,10 @@ namespace Sluice.Weights;
 internal static class SafetensorsType
 {
     /// <summary>Names of the types that weights can be read from.</summary>
-    public const string Supported = "F32, F16 and BF16";
+    public const string Supported = "F32, F16, BF16 and F8_E4M3";
+
+    /// <summary>Name of the 8-bit type that weights can have.</summary>
+    public const string Float8 = "F8_E4M3";
 
     /// <summary>The name of plain bytes.</summary>
     public const string Bytes = "U8";
@@ -29,6 +32,7 @@ internal static class SafetensorsType
         "F32" => DType.Float32,
         "F16" => DType.Float16,
         "BF16" => DType.BFloat16,
+        Float8 => DType.Float8E4M3,
         _ => null,
     };
 }

@@ -1,5 +1,6 @@
 using System.Runtime.ExceptionServices;
 using Sluice.Compute;
+using Sluice.Weights.Quantization;
 
 namespace Sluice.Weights;
 
@@ -21,14 +22,14 @@ internal sealed class WeightLoader(IBackend backend, ICheckpoint checkpoint)
     private ExceptionDispatchInfo? _failure;
 
     /// <summary>Notes that a tensor fills <paramref name="rowCount"/> rows of a weight from <paramref name="firstRow"/> on.</summary>
-    public void Add(CheckpointTensor tensor, Weight target, int firstRow, int rowCount)
+    public void Add(CheckpointTensor tensor, Weight target, int firstRow, int rowCount, ScaleTensor? scales = null)
     {
         int rowBytes = checked(target.Columns * tensor.Type.SizeBytes());
         int rowsAtOnce = RowsAtOnce(rowBytes);
         for (int row = 0; row < rowCount; row += rowsAtOnce)
         {
             int rows = Math.Min(rowsAtOnce, rowCount - row);
-            _tasks.Add(new RowsTask(tensor, (long)row * rowBytes, rows * rowBytes, target, firstRow + row));
+            _tasks.Add(new RowsTask(tensor, row, rows, rowBytes, target, firstRow + row, scales));
         }
     }
 

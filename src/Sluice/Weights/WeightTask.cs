@@ -1,4 +1,5 @@
 using Sluice.Compute;
+using Sluice.Weights.Quantization;
 
 namespace Sluice.Weights;
 
@@ -26,12 +27,20 @@ internal abstract class WeightTask(CheckpointTensor tensor, long offsetBytes, in
 }
 
 /// <summary>Rows that are stored as they are.</summary>
-internal sealed class RowsTask(CheckpointTensor tensor, long offsetBytes, int sizeBytes, Weight target, int firstRow)
-    : WeightTask(tensor, offsetBytes, sizeBytes)
+/// <param name="tensor">The tensor.</param>
+/// <param name="row">First row of the tensor.</param>
+/// <param name="rowCount">Rows.</param>
+/// <param name="rowBytes">Bytes of a row.</param>
+/// <param name="target">The weight.</param>
+/// <param name="targetRow">Where the rows begin in it.</param>
+/// <param name="scales">Scales of 8-bit elements.</param>
+internal sealed class RowsTask(
+    CheckpointTensor tensor, int row, int rowCount, int rowBytes, Weight target, int targetRow, ScaleTensor? scales)
+    : WeightTask(tensor, (long)row * rowBytes, checked(rowCount * rowBytes))
 {
     public override void Run(IBackend backend, ICheckpoint checkpoint, Span<byte> buffer)
     {
         checkpoint.Read(Tensor, OffsetBytes, buffer);
-        backend.UploadRows(target, firstRow, buffer, Tensor.Type);
+        backend.UploadRows(target, targetRow, buffer, Tensor.Type, scales?.Read(checkpoint, row, rowCount));
     }
 }

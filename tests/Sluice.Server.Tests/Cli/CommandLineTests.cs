@@ -84,7 +84,7 @@ public sealed class CommandLineTests
     [InlineData("-tp 2", "--tensor-parallel-size 2")]
     [InlineData("--pipeline_parallel_size=4", "--pipeline-parallel-size 4")]
     [InlineData("--quantization awq", "--quantization awq")]
-    [InlineData("-q fp8", "--quantization fp8")]
+    [InlineData("-q fp8_per_tensor", "--quantization fp8_per_tensor")]
     [InlineData("--kv-cache-dtype fp8_e5m2", "--kv-cache-dtype fp8_e5m2")]
     [InlineData("--enable-lora", "--enable-lora")]
     [InlineData("--lora-modules a=b", "--lora-modules a=b")]

@@ -33,6 +33,10 @@ internal static unsafe class PackedWeight
             + ((columns + (long)Float8ColumnMultiple - 1) / Float8ColumnMultiple * Float8ColumnMultiple * PanelRows)
         : (columns + 1L) / 2 * PairBytes(type);
 
+    /// <summary>Bytes of the scales of 8-bit elements: one for each row in every group of columns.</summary>
+    public static long ScaleBytes(int rows, int columns) =>
+        (columns + (long)Float8Panel.GroupColumns - 1) / Float8Panel.GroupColumns * rows * sizeof(float);
+
     public static long SizeBytes(int rows, int columns, DType type) => PanelCount(rows) * PanelBytes(columns, type);
 
     /// <summary>Byte offset of an element.</summary>
