@@ -16,7 +16,7 @@ internal static class TestData
 
     /// <summary>Reference models that only the CPU runs yet: mixtures of experts, latent attention.</summary>
     public static TheoryData<string> ProcessorReferenceModels { get; } =
-        ["mixtral", "qwen3-moe", "glm4-moe", "gpt-oss", "deepseek-v2-lite", "deepseek-v3", "deepseek-v3-realdims"];
+        ["mixtral", "qwen3-moe", "glm4-moe", "gpt-oss", "deepseek-v2-lite", "deepseek-v3", "deepseek-v3-realdims", "deepseek-v3-fp8"];
 
     /// <summary>All reference models.</summary>
     public static TheoryData<string> ReferenceModels { get; } =

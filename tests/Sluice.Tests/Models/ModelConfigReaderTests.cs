@@ -31,7 +31,7 @@ public sealed class ModelConfigReaderTests
         "llama-hd128" => 128,
         // Of the rotated part.
         "deepseek-v2-lite" or "deepseek-v3" => 16,
-        "deepseek-v3-realdims" => 64,
+        "deepseek-v3-realdims" or "deepseek-v3-fp8" => 64,
         _ => 32,
     };
 

@@ -36,7 +36,7 @@ public sealed class SafetensorsCheckpointTests
         Assert.Contains("[2, 3]", shape, StringComparison.Ordinal);
         Assert.Contains("[3, 2]", shape, StringComparison.Ordinal);
         Assert.Throws<UserErrorException>(() => checkpoint.Find("a", [6]));
-        Assert.Contains("F32, F16 and BF16", Assert.Throws<UserErrorException>(() => checkpoint.Find("b", [2])).Message, StringComparison.Ordinal);
+        Assert.Contains("F32, F16, BF16 and F8_E4M3", Assert.Throws<UserErrorException>(() => checkpoint.Find("b", [2])).Message, StringComparison.Ordinal);
     }
 
     [Theory]
