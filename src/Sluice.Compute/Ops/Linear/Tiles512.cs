@@ -7,7 +7,7 @@ namespace Sluice.Compute.Ops.Linear;
 /// Register tiles in 512-bit vectors: at most 24 accumulators, 2 to 4 weight vectors and a broadcast of the 32 registers of AVX-512.
 /// Every accumulator is one chain of fused multiply-adds over k, so tiles of any shape give the same bits.
 /// Compiled fully at their first call: a prompt must not run on unoptimized code.
-/// Longer than most files because the unrolled tiles leave the compiler nothing to decide.
+/// This file is long because unrolled tiles leave the compiler nothing to decide.
 /// </summary>
 internal static unsafe class Tiles512
 {
