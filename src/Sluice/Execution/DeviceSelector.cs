@@ -60,7 +60,7 @@ internal static class DeviceSelector
     public static string? CudaGap(ModelConfig config)
     {
         ModelFeatures missing = config.RequiredFeatures & ~CudaFeatures;
-        return missing == ModelFeatures.None ? null : $"{config.Architecture} needs {missing.Describe()}, which runs on the CPU only";
+        return missing == ModelFeatures.None ? null : $"{config.Architecture} needs what only the CPU has ({missing.Describe()})";
     }
 
     private static string? IdleGpuNotice(string reason) =>

@@ -20,7 +20,7 @@ internal enum ModelFeatures
 /// <summary>What features are called.</summary>
 internal static class ModelFeaturesText
 {
-    /// <summary>The features in words, such as "mixture of experts".</summary>
+    /// <summary>The features in words, such as "mixture of experts, latent attention".</summary>
     public static string Describe(this ModelFeatures features)
     {
         var names = new List<string>();
@@ -39,6 +39,6 @@ internal static class ModelFeaturesText
             names.Add("FP8 weights");
         }
 
-        return string.Join(" and ", names);
+        return string.Join(", ", names);
     }
 }
