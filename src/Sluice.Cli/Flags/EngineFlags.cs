@@ -16,7 +16,7 @@ internal static class EngineFlags
             Choice("tokenizer-mode", "Every tokenizer.json is read by the built-in tokenizer.", "auto", "auto", "hf", "slow", "fast")
                 .Later("mistral", "deepseek_v32", "deepseek_v4", "custom"),
             Switch("skip-tokenizer-init", "Serve token ids only."),
-            Choice("dtype", "Type in which weights are kept; auto for the stored one.", "auto", "auto", "half", "float16", "bfloat16", "float", "float32"),
+            Choice("dtype", "Type in which weights are kept; auto for the stored one. Quantized weights stay quantized.", "auto", "auto", "half", "float16", "bfloat16", "float", "float32"),
             Choice("quantization", "fp8 makes 8-bit floats of the weights of linear layers while they are loaded, each output feature with its own scale (CPU only so far). Quantized checkpoints need no flag; their method may be named.", "as the checkpoint", "none", "None", "", "fp8", "fp8_per_channel", "compressed-tensors", "fbgemm_fp8", "modelopt", "mxfp4")
                 .Later("fp8_per_tensor", "fp8_per_block", "int8_per_channel_weight_only", "nvfp4_per_token", "mxfp8", "online", "awq", "auto_awq", "awq_marlin", "gptq", "auto_gptq", "gptq_marlin", "fp_quant", "modelopt_fp4", "modelopt_mxfp8", "modelopt_mixed", "gpt_oss_mxfp4", "quark", "inc", "torchao", "experts_int8", "moe_wna16", "humming", "deepseek_v4_fp8", "bitsandbytes", "gguf")
                 .As("-q").In(FlagScope.Serve | FlagScope.Benchmarks),

@@ -59,7 +59,7 @@ internal static class ModelLoader
             throw new UserErrorException(
                 $"{options.Model} takes {Gibibytes(plan.WeightBytes)} GiB for weights and {Gibibytes(plan.WorkspaceBytes)} "
                 + $"GiB for buffers, and {Gibibytes(availableBytes)} GiB are free; free memory, or try a smaller model, "
-                    + "--dtype, --max-model-len or --max-num-batched-tokens");
+                    + "--dtype, --quantization fp8, --max-model-len or --max-num-batched-tokens");
         }
     }
 
