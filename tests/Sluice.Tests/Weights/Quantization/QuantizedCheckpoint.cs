@@ -161,21 +161,25 @@ internal sealed record Dialect(
             "weight_scale_inv", "BF16", 24, 128, static blocks => [blocks.Rows, blocks.Columns]),
         ["fp8 tensor"] = new(
             """{"quant_method": "fp8", "activation_scheme": "static", "ignored_layers": ["lm_head", "k_proj"]}""",
-            "weight_scale", "F32", All, All, static _ => []) { Kept = "k_proj" },
+            "weight_scale", "F32", All, All, static _ => [])
+        { Kept = "k_proj" },
         ["compressed-tensors tensor"] = new(
             Compressed("""{"num_bits": 8, "type": "float", "symmetric": true, "strategy": "tensor"}"""), "weight_scale", "F32", All, All, static _ => [1]),
         ["compressed-tensors channel"] = new(
             Compressed("""{"num_bits": 8, "type": "float", "symmetric": true, "strategy": "channel"}"""),
-            "weight_scale", "BF16", 1, All, static blocks => [blocks.Rows, 1]) { Kept = "o_proj" },
+            "weight_scale", "BF16", 1, All, static blocks => [blocks.Rows, 1])
+        { Kept = "o_proj" },
         ["compressed-tensors block"] = new(
             Compressed("""{"num_bits": 8, "type": "float", "strategy": "block", "block_structure": [128, 128]}"""),
             "weight_scale", "F32", 128, 128, static blocks => [blocks.Rows, blocks.Columns]),
         ["fbgemm_fp8"] = new(
             """{"quant_method": "fbgemm_fp8", "activation_scale_ub": 1200.0, "modules_to_not_convert": ["model.layers.0", "lm_head"]}""",
-            "weight_scale", "F32", 1, All, static blocks => [blocks.Rows, 1]) { Kept = "layers.0." },
+            "weight_scale", "F32", 1, All, static blocks => [blocks.Rows, 1])
+        { Kept = "layers.0." },
         ["modelopt"] = new(
             """{"quant_method": "modelopt", "quant_algo": "FP8", "exclude_modules": ["lm_head", "*.layers.1.self_attn*"]}""",
-            "weight_scale", "F32", All, All, static _ => []) { Kept = "layers.1.self_attn" },
+            "weight_scale", "F32", All, All, static _ => [])
+        { Kept = "layers.1.self_attn" },
     };
 
     public bool Keeps(string name) => Kept is not null && name.Contains(Kept, StringComparison.Ordinal);
