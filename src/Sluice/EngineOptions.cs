@@ -26,6 +26,19 @@ public enum SchedulingPolicy
     Priority,
 }
 
+/// <summary>What becomes of what a sequence has computed when it must give its KV blocks to another.</summary>
+public enum PreemptionMode
+{
+    /// <summary>The cheaper of the two, as measured at the start.</summary>
+    Cheaper,
+
+    /// <summary>It moves to host memory and back, as long as <see cref="EngineOptions.SwapSpaceGiB"/> has room.</summary>
+    Swap,
+
+    /// <summary>It is computed again.</summary>
+    Recompute,
+}
+
 /// <summary>Where weights come from.</summary>
 public enum LoadFormat
 {
@@ -102,6 +115,9 @@ public sealed record EngineOptions
     /// preempted sequences are computed again.
     /// </summary>
     public double? SwapSpaceGiB { get; init; }
+
+    /// <summary>Whether preempted sequences are swapped or computed again.</summary>
+    public PreemptionMode PreemptionMode { get; init; }
 
     /// <summary>No CUDA graphs: every operation of a step is launched by itself.</summary>
     public bool EnforceEager { get; init; }

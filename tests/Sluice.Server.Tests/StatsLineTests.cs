@@ -47,7 +47,10 @@ public sealed class StatsLineTests(Storyteller model)
     {
         // 12 requests of 400 tokens in a cache of 1024.
         await using LlmEngine engine = await LlmEngine.LoadAsync(
-            model.Engine.Options with { KvCacheMemoryBytes = null, NumGpuBlocksOverride = 64, MaxModelLen = 512, SwapSpaceGiB = 0.1 },
+            model.Engine.Options with
+            {
+                KvCacheMemoryBytes = null, NumGpuBlocksOverride = 64, MaxModelLen = 512, SwapSpaceGiB = 0.1, PreemptionMode = PreemptionMode.Swap,
+            },
             cancellation: TestContext.Current.CancellationToken);
         for (int i = 0; i < 1000 && engine.Stats.SwapBlocksTotal == 0; i++)
         {

@@ -32,6 +32,12 @@ internal static class EngineOptionsBinder
             NumGpuBlocksOverride = values.Count("num-gpu-blocks-override"),
             GpuMemoryUtilization = values.Number("gpu-memory-utilization") ?? standard.GpuMemoryUtilization,
             SwapSpaceGiB = values.Number("swap-space"),
+            PreemptionMode = values.Text("preemption-mode") switch
+            {
+                "swap" => PreemptionMode.Swap,
+                "recompute" => PreemptionMode.Recompute,
+                _ => PreemptionMode.Cheaper,
+            },
             EnforceEager = values.Switch("enforce-eager") ?? standard.EnforceEager,
             CudaGraphCaptureSizes = values.List("cudagraph-capture-sizes") is { } sizes ? GraphSizeList(sizes) : OldGraphSizes(values)?.Sizes,
             MaxCudaGraphCaptureSize = values.Count("max-cudagraph-capture-size") ?? OldGraphSizes(values)?.Largest,

@@ -18,6 +18,7 @@ internal static class OldFlags
     [
         List("cuda-graph-sizes", "One number: the same as --max-cudagraph-capture-size; several: the same as --cudagraph-capture-sizes."),
         Json("rope-scaling", "JSON object; the same as --hf-overrides.rope_scaling."),
+        Choice("preemption-mode", "Swap or recompute preempted requests; left out, whichever is measured to be faster.", "the faster", "recompute", "swap"),
         Number("rope-theta", "The same as --hf-overrides.rope_theta.", null, double.Epsilon),
     ];
 
@@ -27,7 +28,6 @@ internal static class OldFlags
         NotNeeded("num-scheduler-steps", FlagKind.Integer, "Steps between two schedules.", "each step is scheduled while the one before it runs"),
         NotNeeded("multi-step-stream-outputs", FlagKind.Switch, "Stream between multi-steps.", "every token is streamed when it is there"),
         NotNeeded("use-v2-block-manager", FlagKind.Switch, "Newer block manager.", IsDefault),
-        NotNeeded("preemption-mode", FlagKind.Text, "recompute or swap.", "each preempted request is swapped or recomputed, whichever is faster; --swap-space 0 always recomputes"),
         NotNeeded("scheduler-delay-factor", FlagKind.Number, "Wait before a prompt is scheduled.", NoEffect),
         NotNeeded("disable-async-output-proc", FlagKind.Switch, "No overlap of output processing.", "use --no-async-scheduling to turn the overlap off"),
         NotNeeded("max-seq-len-to-capture", FlagKind.Integer, "Longest sequence of a CUDA graph.", AnyLength),

@@ -177,7 +177,7 @@ internal static class EngineBuilder
         }
 
         var space = new SwapSpace();
-        runner.AddSwapSpace(space, memory.SwapBytes, limits.MaxBatchedTokens);
+        runner.AddSwapSpace(space, memory.SwapBytes, limits.MaxBatchedTokens, options.PreemptionMode);
         return space;
     }
 

@@ -105,6 +105,11 @@ internal static class EngineLimits
     /// <exception cref="UserErrorException">More than most of the machine's memory.</exception>
     public static long SwapSpaceBytes(EngineOptions options)
     {
+        if (options.PreemptionMode == PreemptionMode.Recompute)
+        {
+            return 0;
+        }
+
         long total = SystemMemory.Read().TotalBytes;
         if (options.SwapSpaceGiB is not double asked)
         {

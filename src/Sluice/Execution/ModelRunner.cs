@@ -177,13 +177,17 @@ internal sealed class ModelRunner : IStepRunner
     /// <param name="space">The scheduler's view of it.</param>
     /// <param name="sizeBytes">Most memory to take.</param>
     /// <param name="maxTokens">Token budget of a step.</param>
-    public void AddSwapSpace(SwapSpace space, long sizeBytes, int maxTokens)
+    /// <param name="mode">Whether costs decide.</param>
+    public void AddSwapSpace(SwapSpace space, long sizeBytes, int maxTokens, PreemptionMode mode)
     {
         int blockCount = (int)Math.Min(sizeBytes / SwapMemory.BytesOf(_kvLayers), int.MaxValue / _blockSize);
         if (blockCount > 0)
         {
             _swapMemory = new SwapMemory(_backend, _kvLayers, blockCount);
-            _swapMemory.Fill(space, new SwapCosts(_swapMemory.MeasureSecondsPerBlock(_blockCount), MeasureSecondsPerPromptToken(maxTokens)));
+
+            // Measured in any mode: the first copies also make the device ready for them.
+            var costs = new SwapCosts(_swapMemory.MeasureSecondsPerBlock(_blockCount), MeasureSecondsPerPromptToken(maxTokens));
+            _swapMemory.Fill(space, mode == PreemptionMode.Swap ? SwapCosts.AlwaysMove : costs);
         }
     }
 

@@ -10,6 +10,9 @@ internal readonly record struct BlockSwap(int DeviceBlock, int HostBlock);
 /// <param name="SecondsPerToken">A token of a prompt.</param>
 internal readonly record struct SwapCosts(double SecondsPerBlock, double SecondsPerToken)
 {
+    /// <summary>Moving costs nothing.</summary>
+    public static SwapCosts AlwaysMove { get; } = new(0, 1);
+
     /// <summary>True when moving blocks is faster than computing their tokens again.</summary>
     public bool IsMovingCheaper(int blockCount, int tokenCount) => blockCount * SecondsPerBlock < tokenCount * SecondsPerToken;
 }

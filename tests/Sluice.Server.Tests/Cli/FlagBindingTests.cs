@@ -24,7 +24,7 @@ public sealed class FlagBindingTests
             "--kv-cache-memory-bytes", "1.5GiB", "--num-gpu-blocks-override", "9", "--gpu-memory-utilization", "0.5", "--no-enable-prefix-caching",
             "--enable-chunked-prefill", "False", "--long-prefill-token-threshold", "11", "--scheduling-policy", "priority", "--no-async-scheduling",
             "--max-logprobs", "-1", "--seed", "-5", "--cpu-threads", "3", "--generation-config", "vllm", "--override-generation-config.temperature", "0.6",
-            "--swap-space", "1.5", "--enforce-eager", "--max-cudagraph-capture-size", "64", "--batch-invariant");
+            "--swap-space", "1.5", "--preemption-mode", "recompute", "--enforce-eager", "--max-cudagraph-capture-size", "64", "--batch-invariant");
         Assert.Equal(
             new EngineOptions
             {
@@ -45,6 +45,7 @@ public sealed class FlagBindingTests
                 NumGpuBlocksOverride = 9,
                 GpuMemoryUtilization = 0.5,
                 SwapSpaceGiB = 1.5,
+                PreemptionMode = PreemptionMode.Recompute,
                 EnforceEager = true,
                 MaxCudaGraphCaptureSize = 64,
                 BatchInvariant = true,
@@ -142,7 +143,7 @@ public sealed class FlagBindingTests
     [Fact]
     public void Read_NeedlessFlags_GiveOneLineEach()
     {
-        string notes = FlagReader.Read(FlagScope.Serve, "--trust-remote-code", "--attention-backend", "FLASH_ATTN", "--preemption-mode", "swap", "-O3", "-cc.mode=3").Notes;
+        string notes = FlagReader.Read(FlagScope.Serve, "--trust-remote-code", "--attention-backend", "FLASH_ATTN", "--worker-use-ray", "-O3", "-cc.mode=3").Notes;
         string[] lines = notes.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal(5, lines.Length);
         Assert.All(lines, line => Assert.Matches("^note: --[a-z-]+ is not needed: .+\\.$", line));

@@ -74,7 +74,10 @@ public sealed class EngineDeterminismTests
             }
 
             await using LlmEngine engine = await EngineRun.LoadAsync(
-                options with { BlockSize = 4, NumGpuBlocksOverride = 48, MaxModelLen = 80, SwapSpaceGiB = 0.01, KvCacheDType = kvType });
+                options with
+                {
+                    BlockSize = 4, NumGpuBlocksOverride = 48, MaxModelLen = 80, SwapSpaceGiB = 0.01, PreemptionMode = PreemptionMode.Swap, KvCacheDType = kvType,
+                });
             for (int i = 0; i < 1000 && engine.Stats.SwapBlocksTotal == 0; i++)
             {
                 await Task.Delay(5, TestContext.Current.CancellationToken);

@@ -19,6 +19,7 @@ public sealed class EngineLimitsTests
         Assert.Equal(0, EngineLimits.SwapSpaceBytes(options with { Device = DeviceKind.Cpu }));
         Assert.InRange(EngineLimits.SwapSpaceBytes(options with { Device = DeviceKind.Cuda }), 1, 4L << 30);
         Assert.Equal(1L << 29, EngineLimits.SwapSpaceBytes(options with { Device = DeviceKind.Cpu, SwapSpaceGiB = 0.5 }));
+        Assert.Equal(0, EngineLimits.SwapSpaceBytes(options with { SwapSpaceGiB = 0.5, PreemptionMode = PreemptionMode.Recompute }));
     }
 
     [Fact]

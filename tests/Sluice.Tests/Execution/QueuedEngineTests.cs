@@ -171,6 +171,7 @@ public sealed class QueuedEngineTests
                 MaxModelLen = 80,
                 MaxNumSeqs = 64,
                 SwapSpaceGiB = 0.01,
+                PreemptionMode = PreemptionMode.Swap,
             },
             device);
         for (int i = 0; i < 1000 && engine.Stats.SwapBlocksTotal == 0; i++)
