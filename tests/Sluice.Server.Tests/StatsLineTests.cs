@@ -49,7 +49,11 @@ public sealed class StatsLineTests(Storyteller model)
         await using LlmEngine engine = await LlmEngine.LoadAsync(
             model.Engine.Options with
             {
-                KvCacheMemoryBytes = null, NumGpuBlocksOverride = 64, MaxModelLen = 512, SwapSpaceGiB = 0.1, PreemptionMode = PreemptionMode.Swap,
+                KvCacheMemoryBytes = null,
+                NumGpuBlocksOverride = 64,
+                MaxModelLen = 512,
+                SwapSpaceGiB = 0.1,
+                PreemptionMode = PreemptionMode.Swap,
             },
             cancellation: TestContext.Current.CancellationToken);
         for (int i = 0; i < 1000 && engine.Stats.SwapBlocksTotal == 0; i++)

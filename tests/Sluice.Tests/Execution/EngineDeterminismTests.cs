@@ -76,7 +76,12 @@ public sealed class EngineDeterminismTests
             await using LlmEngine engine = await EngineRun.LoadAsync(
                 options with
                 {
-                    BlockSize = 4, NumGpuBlocksOverride = 48, MaxModelLen = 80, SwapSpaceGiB = 0.01, PreemptionMode = PreemptionMode.Swap, KvCacheDType = kvType,
+                    BlockSize = 4,
+                    NumGpuBlocksOverride = 48,
+                    MaxModelLen = 80,
+                    SwapSpaceGiB = 0.01,
+                    PreemptionMode = PreemptionMode.Swap,
+                    KvCacheDType = kvType,
                 });
             for (int i = 0; i < 1000 && engine.Stats.SwapBlocksTotal == 0; i++)
             {
