@@ -243,18 +243,18 @@ internal sealed class EngineLoop : IDisposable
         _heartbeat.OnDone(step.Plan.TokenCount, _clock.OnDone(step));
         _metrics.OnStep(step.Plan.TokenCount);
         _scheduler.Swapper.OnStepDone(step.Plan, failed: step.Result.Fault is not null);
+        Exception? fault = _fault is null ? step.Result.Fault : null;
+        if (fault is not null && !step.Result.IsBackendBroken)
+        {
+            // Before the requests end: whoever sees one end finds the reason in the log.
+            FaultObserver?.Invoke(fault);
+        }
+
         _processor.Apply(step, now);
         _clock.OnApplied(_scheduler.RunningCount > 0);
-        if (step.Result.Fault is Exception fault && _fault is null)
+        if (fault is not null && step.Result.IsBackendBroken)
         {
-            if (step.Result.IsBackendBroken)
-            {
-                Break("The engine stopped because its device failed.", fault);
-            }
-            else
-            {
-                FaultObserver?.Invoke(fault);
-            }
+            Break("The engine stopped because its device failed.", fault);
         }
 
         step.Plan.Clear();
