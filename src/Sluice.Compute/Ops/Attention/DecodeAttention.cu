@@ -18,6 +18,8 @@
 // of the last are combined. Where a task is split, the CTAs write partial results, and the last of them to arrive merges them in the
 // order of the context.
 // Scores and sums are products of 16 rows (query heads of the group, times query rows) on the tensor cores; float32 accumulation.
+// This file is long because it is one kernel: how contexts are shared out, the pipeline, the products and the merge hold on to the same
+// fragment layout and the same shared memory.
 // samples: HEAD_DIM=128 VALUE_DIM=128 GROUP=4 BLOCK_SIZE=16 CACHE_FP8=0 PAIRED_QUERIES=1 WARPS=8 STAGES=2 | HEAD_DIM=128 VALUE_DIM=128 GROUP=8 BLOCK_SIZE=16 CACHE_FP8=1 PAIRED_QUERIES=1 WARPS=8 STAGES=2 | HEAD_DIM=80 VALUE_DIM=96 GROUP=1 BLOCK_SIZE=48 CACHE_FP8=0 PAIRED_QUERIES=1 WARPS=8 STAGES=2 | HEAD_DIM=33 VALUE_DIM=17 GROUP=24 BLOCK_SIZE=32 CACHE_FP8=1 PAIRED_QUERIES=0 WARPS=2 STAGES=2
 #include "Mma.cuh"
 #include "Reduce.cuh"

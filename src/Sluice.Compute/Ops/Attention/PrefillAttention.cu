@@ -22,6 +22,8 @@
 // row, decodes too, through this kernel.
 //
 // Used by PrefillAttentionCuda: every chip and head size that the Hopper kernel does not take, FP8 caches, and --batch-invariant.
+//
+// This file is long because it is one kernel: loads, products, softmax and output hold on to the same fragment layout.
 #include "Mma.cuh"
 
 // Defaults: what is compiled when a check gives no shape.
